@@ -1,0 +1,112 @@
+import type { types } from "@pulumi/kubernetes";
+import { CronJob } from "@pulumi/kubernetes/batch/v1/cronJob";
+import { Job } from "@pulumi/kubernetes/batch/v1/job";
+import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap";
+import { ComponentResource, type ComponentResourceOptions, type Input } from "@pulumi/pulumi";
+import { Duration } from "../domain/duration";
+import { paths } from "../domain/paths";
+import { type BackupJobArgs, renderBackupJobConfiguration } from "../domain/pgbackrest";
+import type { RepositoryName } from "../domain/repository";
+import { dailyExcept, weekly } from "../domain/schedule";
+import { commonEnvironment, containerSecurity, fromConfigMap, type Mounted, podSecurity, scratch } from "./pods";
+
+export interface BaseBackupsArgs extends Omit<BackupJobArgs, "namespace"> {
+  readonly namespace: Input<string>;
+  readonly namespaceName: string;
+  readonly image: string;
+  readonly restoreFrom: RepositoryName;
+  /** Name of the Secret with the repositories' passphrase and keys. */
+  readonly repositorySecret: Input<string>;
+  /** Certificates and CAs that pgBackRest reads. */
+  readonly mounts: readonly Mounted[];
+}
+
+/** The plan's hour for backups, UTC. */
+const time = { hour: 2, minute: 0 };
+const fullDay = "sunday";
+const name = "postgres-basebackup";
+
+// A backup that has not begun an hour late would run into working hours; one that runs for twelve never ends.
+const startingDeadline = Duration.hours(1);
+const runningDeadline = Duration.hours(12);
+
+/**
+ * Base backups into every repository: full once a week, differential on the other days, and one at once into a
+ * repository that has none, for until then its WAL can't be restored.
+ */
+export class BaseBackups extends ComponentResource {
+  readonly full: CronJob;
+  readonly differential: CronJob;
+  readonly first: Job;
+
+  constructor(componentName: string, args: BaseBackupsArgs, opts?: ComponentResourceOptions) {
+    super("marimo:dr:BaseBackups", componentName, {}, opts);
+    const { namespace } = args;
+    const configuration = new ConfigMap(
+      `${componentName}-configuration`,
+      {
+        metadata: { name: `${name}-pgbackrest`, namespace },
+        data: { "pgbackrest.conf": renderBackupJobConfiguration({ ...args, namespace: args.namespaceName }) },
+      },
+      { parent: this },
+    );
+    const mounts = [
+      fromConfigMap("pgbackrest", `${name}-pgbackrest`, paths.pgbackrestFolder),
+      scratch("temp", paths.temp, "1Gi"),
+      ...args.mounts,
+    ];
+    const podSpec = (type: "full" | "diff" | "first"): types.input.core.v1.PodSpec => ({
+      restartPolicy: "Never",
+      automountServiceAccountToken: false,
+      serviceAccountName: "postgres",
+      enableServiceLinks: false,
+      securityContext: podSecurity,
+      containers: [
+        {
+          name: "backup",
+          image: args.image,
+          command: ["marimo-backup", type],
+          env: commonEnvironment(args.repositories, args.restoreFrom),
+          envFrom: [{ secretRef: { name: args.repositorySecret } }],
+          volumeMounts: mounts.map(({ mount }) => mount),
+          resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "500m", memory: "256Mi" } },
+          securityContext: containerSecurity,
+          terminationMessagePolicy: "FallbackToLogsOnError",
+        },
+      ],
+      volumes: mounts.map(({ volume }) => volume),
+    });
+    const labels = { app: name };
+    const job = (type: "full" | "diff" | "first"): types.input.batch.v1.JobSpec => ({
+      // Each attempt begins where pgBackRest's last one stopped.
+      backoffLimit: 2,
+      activeDeadlineSeconds: runningDeadline.seconds,
+      template: { metadata: { labels }, spec: podSpec(type) },
+    });
+    const cronJob = (type: "full" | "diff", schedule: string) =>
+      new CronJob(
+        `${componentName}-${type}`,
+        {
+          metadata: { name: `${name}-${type}`, namespace, labels },
+          spec: {
+            schedule,
+            timeZone: "Etc/UTC",
+            concurrencyPolicy: "Forbid",
+            startingDeadlineSeconds: startingDeadline.seconds,
+            successfulJobsHistoryLimit: 7,
+            failedJobsHistoryLimit: 3,
+            jobTemplate: { metadata: { labels }, spec: job(type) },
+          },
+        },
+        { parent: this, dependsOn: configuration },
+      );
+    this.full = cronJob("full", weekly(fullDay, time));
+    this.differential = cronJob("diff", dailyExcept(fullDay, time));
+    this.first = new Job(
+      `${componentName}-first`,
+      { metadata: { name: `${name}-first`, namespace, labels }, spec: job("first") },
+      { parent: this, dependsOn: configuration, deleteBeforeReplace: true, customTimeouts: { create: "12h" } },
+    );
+    this.registerOutputs({ full: this.full.metadata.name, differential: this.differential.metadata.name });
+  }
+}

@@ -1,0 +1,122 @@
+import { Secret } from "@pulumi/kubernetes/core/v1/secret";
+import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import { RandomPassword } from "@pulumi/random/randomPassword";
+import { memberHost, names } from "../domain/names";
+import { type Repository, repositoryNumber } from "../domain/repository";
+import { type Certificate, CertificateAuthority } from "./certificateAuthority";
+
+export interface DatabaseSecretsArgs {
+  readonly namespace: Input<string>;
+  /** The namespace's name, which certificates carry. */
+  readonly namespaceName: string;
+  readonly repositories: readonly Repository[];
+  /** By what the repositories are read and written, as far as their key types need it. */
+  readonly keys: {
+    readonly cipher: Input<string>;
+    readonly s3AccessKey: Input<string> | undefined;
+    readonly s3SecretKey: Input<string> | undefined;
+    /** A token, or the JSON of a service account. */
+    readonly gcsKey: Input<string> | undefined;
+  };
+}
+
+/**
+ * A repository's secrets by pgBackRest's environment variables. Only configured repositories may have any: pgBackRest
+ * takes a variable of another number for a repository that lacks its settings, and refuses to run.
+ */
+const repositoryEnvironment = (
+  { name, keyType }: Repository,
+  keys: DatabaseSecretsArgs["keys"],
+): [string, Input<string>][] => {
+  const variables = {
+    CIPHER_PASS: keys.cipher,
+    ...(name === "s3" && keyType === "shared" && { S3_KEY: keys.s3AccessKey, S3_KEY_SECRET: keys.s3SecretKey }),
+    ...(name === "gcs" && keyType === "token" && { GCS_KEY: keys.gcsKey }),
+  };
+  const prefix = `PGBACKREST_REPO${repositoryNumber[name]}_`;
+  return Object.entries(variables).flatMap(([variable, value]) =>
+    value === undefined ? [] : [[prefix + variable, value]],
+  );
+};
+
+// Letters and digits only: a password that needs no quoting survives URLs, environment files and tired hands.
+const passwordShape = { length: 32, special: false };
+
+/**
+ * Everything secret that the database needs: passwords, the repositories' keys and passphrase, certificates.
+ *
+ * Passwords are made by this stack. When its state is lost a new stack makes new ones, and the restored database gets
+ * those; only the repositories' passphrase must outlive it, so that one is configuration.
+ */
+export class DatabaseSecrets extends ComponentResource {
+  /** `marimo-secrets`: what the applications read. */
+  readonly system: Secret;
+  /** Passwords that only members use among themselves. */
+  readonly members: Secret;
+  /** Passphrase and keys of the repositories, by pgBackRest's environment variables. */
+  readonly repositories: Secret;
+  /** JSON of the service account, a file to pgBackRest; only where the GCS repository is used that way. */
+  readonly gcsServiceKey: Secret | undefined;
+  /** Server certificate of the members. */
+  readonly serverTls: Secret;
+  /** Client certificate of backup jobs. */
+  readonly backupTls: Secret;
+  readonly ca: Output<string>;
+
+  constructor(name: string, args: DatabaseSecretsArgs, opts?: ComponentResourceOptions) {
+    super("marimo:dr:DatabaseSecrets", name, {}, opts);
+    const password = (role: string) =>
+      new RandomPassword(`${name}-${role}-password`, passwordShape, { parent: this }).result;
+    const secret = (role: string, secretName: string, stringData: Record<string, Input<string>>) =>
+      new Secret(
+        `${name}-${role}`,
+        { metadata: { name: secretName, namespace: args.namespace }, stringData },
+        { parent: this },
+      );
+
+    this.system = secret("system", names.secrets, { DB_USER: names.superuser, DB_PASSWORD: password("superuser") });
+    this.members = secret("members", "postgres-members", {
+      replication: password("replication"),
+      rewind: password("rewind"),
+    });
+
+    this.repositories = secret(
+      "repositories",
+      "postgres-repositories",
+      Object.fromEntries(args.repositories.flatMap((repository) => repositoryEnvironment(repository, args.keys))),
+    );
+    const byServiceAccount = args.repositories.some(({ name, keyType }) => name === "gcs" && keyType === "service");
+    if (byServiceAccount && args.keys.gcsKey !== undefined) {
+      this.gcsServiceKey = secret("gcs-key", "postgres-gcs-key", { "key.json": args.keys.gcsKey });
+    }
+
+    const authority = new CertificateAuthority(`${name}-ca`, { commonName: "Marimo DR database" }, { parent: this });
+    const tlsData = ({ certificate, key, ca }: Certificate) => ({
+      "tls.crt": certificate,
+      "tls.key": key,
+      "ca.crt": ca,
+    });
+    const { namespaceName } = args;
+    const server = authority.issue("server", {
+      commonName: names.statefulSet,
+      dnsNames: [
+        memberHost("*", namespaceName),
+        ...[names.writeService, names.readService].flatMap((service) => [
+          service,
+          `${service}.${namespaceName}`,
+          `${service}.${namespaceName}.svc`,
+          `${service}.${namespaceName}.svc.cluster.local`,
+        ]),
+        "localhost",
+      ],
+    });
+    this.serverTls = secret("server-tls", "postgres-server-tls", tlsData(server));
+    this.backupTls = secret(
+      "backup-tls",
+      "postgres-backup-tls",
+      tlsData(authority.issue("backup", { commonName: names.backupClient })),
+    );
+    this.ca = authority.certificate;
+    this.registerOutputs({ ca: this.ca });
+  }
+}

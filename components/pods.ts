@@ -1,0 +1,80 @@
+import type { types } from "@pulumi/kubernetes";
+import { memberHost, names } from "../domain/names";
+import { port } from "../domain/patroni";
+import { paths, userId } from "../domain/paths";
+import { type Repository, type RepositoryName, repositoryList } from "../domain/repository";
+
+type EnvVar = types.input.core.v1.EnvVar;
+type VolumeMount = types.input.core.v1.VolumeMount;
+type Volume = types.input.core.v1.Volume;
+
+/** Pod security standard `restricted`: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted */
+export const podSecurity = {
+  runAsNonRoot: true,
+  runAsUser: userId,
+  runAsGroup: userId,
+  fsGroup: userId,
+  fsGroupChangePolicy: "OnRootMismatch",
+  seccompProfile: { type: "RuntimeDefault" },
+};
+
+export const containerSecurity = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ["ALL"] },
+};
+
+const fromSecret = (name: string, secret: string, key: string): EnvVar => ({
+  name,
+  valueFrom: { secretKeyRef: { name: secret, key } },
+});
+
+const fromField = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+
+/** What every container of the image reads. */
+export const commonEnvironment = (repositories: readonly Repository[], restoreFrom: RepositoryName): EnvVar[] => [
+  { name: "MARIMO_STANZA", value: names.stanza },
+  { name: "MARIMO_REPOSITORIES", value: repositoryList(repositories) },
+  { name: "MARIMO_RESTORE_FROM", value: restoreFrom },
+  { name: "MARIMO_DATABASE", value: names.database },
+];
+
+/** What the containers of a member read beside it. */
+export const memberEnvironment = (namespace: string, secrets: { system: string; members: string }): EnvVar[] => [
+  { name: "PGDATA", value: paths.pgdata },
+  { name: "PGHOST", value: paths.socket },
+  { name: "PGUSER", value: names.superuser },
+  fromField("PATRONI_NAME", "metadata.name"),
+  fromField("PATRONI_KUBERNETES_NAMESPACE", "metadata.namespace"),
+  fromField("PATRONI_KUBERNETES_POD_IP", "status.podIP"),
+  {
+    name: "PATRONI_POSTGRESQL_CONNECT_ADDRESS",
+    value: `${memberHost("$(PATRONI_NAME)", namespace)}:${port.postgres}`,
+  },
+  { name: "PATRONI_RESTAPI_CONNECT_ADDRESS", value: `${memberHost("$(PATRONI_NAME)", namespace)}:${port.patroni}` },
+  fromSecret("PATRONI_SUPERUSER_PASSWORD", secrets.system, "DB_PASSWORD"),
+  fromSecret("PATRONI_REPLICATION_PASSWORD", secrets.members, "replication"),
+  fromSecret("PATRONI_REWIND_PASSWORD", secrets.members, "rewind"),
+];
+
+/** A mount and the volume behind it. */
+export interface Mounted {
+  readonly volume: Volume;
+  readonly mount: VolumeMount;
+}
+
+export const fromConfigMap = (name: string, configMap: string, mountPath: string): Mounted => ({
+  volume: { name, configMap: { name: configMap } },
+  mount: { name, mountPath, readOnly: true },
+});
+
+/** Keys are readable by the image's group and nobody else, as Postgres and pgBackRest demand. */
+export const fromSecretVolume = (name: string, secretName: string, mountPath: string): Mounted => ({
+  volume: { name, secret: { secretName, defaultMode: 0o440 } },
+  mount: { name, mountPath, readOnly: true },
+});
+
+export const scratch = (name: string, mountPath: string, sizeLimit: string): Mounted => ({
+  volume: { name, emptyDir: { sizeLimit } },
+  mount: { name, mountPath },
+});

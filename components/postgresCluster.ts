@@ -1,0 +1,298 @@
+import { createHash } from "node:crypto";
+import { StatefulSet } from "@pulumi/kubernetes/apps/v1/statefulSet";
+import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap";
+import { Service } from "@pulumi/kubernetes/core/v1/service";
+import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1/podDisruptionBudget";
+import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import type { Duration } from "../domain/duration";
+import { names } from "../domain/names";
+import { scenarioObjectives } from "../domain/objectives";
+import { labels, port, renderPatroni, renderSharedSettings, sharedSettingsName } from "../domain/patroni";
+import { paths } from "../domain/paths";
+import { renderMemberConfiguration } from "../domain/pgbackrest";
+import type { Repository, RepositoryName } from "../domain/repository";
+import type { Size } from "../domain/size";
+import { BaseBackups } from "./baseBackups";
+import { DatabaseSecrets, type DatabaseSecretsArgs } from "./databaseSecrets";
+import {
+  commonEnvironment,
+  containerSecurity,
+  fromConfigMap,
+  fromSecretVolume,
+  memberEnvironment,
+  type Mounted,
+  podSecurity,
+  scratch,
+} from "./pods";
+import { PostgresAccess } from "./postgresAccess";
+
+export interface PostgresClusterArgs {
+  readonly namespace: Input<string>;
+  /** The namespace's name, which certificates and addresses carry. */
+  readonly namespaceName: string;
+  /** Image built from `images/postgres`. */
+  readonly image: string;
+  /** Members in this region: one leads, the others are standbys that can take over. */
+  readonly members: number;
+  /** Size of each member's volume. It can't be changed later: Kubernetes would need a new StatefulSet. */
+  readonly storage: Size;
+  /** @default the cluster's default class */
+  readonly storageClass: string | undefined;
+  /** CPU limit of Postgres, as Kubernetes writes it. */
+  readonly cpu: string;
+  /** Memory limit of Postgres; its buffers follow from it. */
+  readonly memory: Size;
+  /** Where WAL and base backups go: to all of them. */
+  readonly repositories: readonly Repository[];
+  /** Which of them a restore and a new member read. */
+  readonly restoreFrom: RepositoryName;
+  readonly repositoryPath: string;
+  readonly retention: Duration;
+  /** PEM of the CA that signed the stores' certificates. @default the image's CAs */
+  readonly storeCa: string | undefined;
+  readonly keys: DatabaseSecretsArgs["keys"];
+  /** Cloud identities, as annotations of the pods' service account. */
+  readonly identityAnnotations: Record<string, string>;
+}
+
+/** Rolls the members when a file that they read only at their start has changed. */
+const fingerprint = (...texts: string[]): string =>
+  createHash("sha256").update(texts.join("\0")).digest("hex").slice(0, 16);
+
+const https = (path: string) => ({ path, port: port.patroni, scheme: "HTTPS" });
+
+/**
+ * Postgres with its way back: a StatefulSet under Patroni that archives to every repository, comes up on an empty volume
+ * by what the repositories hold (restore, initialize or stop), and makes its base backups.
+ */
+export class PostgresCluster extends ComponentResource {
+  readonly statefulSet: StatefulSet;
+  /** `HOST:PORT` of the member that takes writes. */
+  readonly writeEndpoint: Output<string>;
+  /** `HOST:PORT` of any member that serves reads. */
+  readonly readEndpoint: Output<string>;
+  readonly backups: BaseBackups;
+
+  constructor(name: string, args: PostgresClusterArgs, opts?: ComponentResourceOptions) {
+    super("marimo:dr:PostgresCluster", name, {}, opts);
+    const { namespace } = args;
+    const child = { parent: this };
+    const memberLabels = { ...labels.app, ...labels.scope };
+
+    const secrets = new DatabaseSecrets(`${name}-secrets`, args, child);
+    const access = new PostgresAccess(`${name}-access`, { namespace, annotations: args.identityAnnotations }, child);
+
+    const sharedSettings = new ConfigMap(
+      `${name}-settings`,
+      {
+        metadata: {
+          name: sharedSettingsName,
+          namespace,
+          labels: memberLabels,
+          annotations: {
+            config: renderSharedSettings(args),
+            // Patroni writes the same annotation once, at initialization; after that the program's word counts.
+            "pulumi.com/patchForce": "true",
+          },
+        },
+      },
+      child,
+    );
+    const patroniYml = renderPatroni(args);
+    const patroni = new ConfigMap(
+      `${name}-patroni`,
+      { metadata: { name: "postgres-patroni", namespace }, data: { "patroni.yml": patroniYml } },
+      child,
+    );
+    const pgbackrestConf = renderMemberConfiguration({ ...args, storeCa: args.storeCa !== undefined });
+    const pgbackrest = new ConfigMap(
+      `${name}-pgbackrest`,
+      { metadata: { name: "postgres-pgbackrest", namespace }, data: { "pgbackrest.conf": pgbackrestConf } },
+      child,
+    );
+
+    const storeMounts: Mounted[] = [];
+    if (args.storeCa !== undefined) {
+      new ConfigMap(
+        `${name}-store-ca`,
+        { metadata: { name: "postgres-store-ca", namespace }, data: { "ca.crt": args.storeCa } },
+        child,
+      );
+      storeMounts.push(fromConfigMap("store-ca", "postgres-store-ca", paths.storeCaFolder));
+    }
+    if (secrets.gcsServiceKey) storeMounts.push(fromSecretVolume("gcs-key", "postgres-gcs-key", paths.gcsKeyFolder));
+
+    const service = (role: string, serviceName: string, spec: Record<string, unknown>) =>
+      new Service(
+        `${name}-${role}`,
+        {
+          // Endpoints come and go with the leader; the StatefulSet below is what tells whether the database is up.
+          metadata: {
+            name: serviceName,
+            namespace,
+            labels: labels.app,
+            annotations: { "pulumi.com/skipAwait": "true" },
+          },
+          spec: { ports: [{ name: "postgres", port: port.postgres, targetPort: port.postgres }], ...spec },
+        },
+        child,
+      );
+    const members = service("members", names.membersService, {
+      clusterIP: "None",
+      publishNotReadyAddresses: true,
+      selector: memberLabels,
+    });
+    const write = service("write", names.writeService, {
+      selector: { ...memberLabels, [labels.roleKey]: labels.primary },
+    });
+    const read = service("read", names.readService, { selector: memberLabels });
+
+    // Where the applications find the database.
+    new ConfigMap(
+      `${name}-address`,
+      {
+        metadata: { name: names.config, namespace },
+        data: { DB_HOST: names.writeService, DB_PORT: String(port.postgres), DB_NAME: names.database },
+      },
+      child,
+    );
+
+    const environment = [
+      ...commonEnvironment(args.repositories, args.restoreFrom),
+      ...memberEnvironment(args.namespaceName, { system: names.secrets, members: "postgres-members" }),
+    ];
+    const mounts: Mounted[] = [
+      fromConfigMap("patroni", "postgres-patroni", paths.patroniFolder),
+      fromConfigMap("pgbackrest", "postgres-pgbackrest", paths.pgbackrestFolder),
+      fromSecretVolume("tls", "postgres-server-tls", paths.tlsFolder),
+      scratch("socket", paths.socket, "16Mi"),
+      scratch("temp", paths.temp, "256Mi"),
+      ...storeMounts,
+    ];
+    const container = (containerName: string, command: string[], cpu: string, memory: string) => ({
+      name: containerName,
+      image: args.image,
+      command,
+      env: environment,
+      envFrom: [{ secretRef: { name: secrets.repositories.metadata.name } }],
+      volumeMounts: [{ name: "data", mountPath: paths.volume }, ...mounts.map(({ mount }) => mount)],
+      securityContext: containerSecurity,
+      terminationMessagePolicy: "FallbackToLogsOnError",
+      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu, memory } },
+    });
+
+    this.statefulSet = new StatefulSet(
+      `${name}-members-set`,
+      {
+        metadata: { name: names.statefulSet, namespace, labels: labels.app },
+        spec: {
+          serviceName: names.membersService,
+          replicas: args.members,
+          // Any member may hold the newest data, so none waits for another.
+          podManagementPolicy: "Parallel",
+          selector: { matchLabels: memberLabels },
+          persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
+          template: {
+            metadata: {
+              labels: memberLabels,
+              annotations: {
+                "marimo-erp.com/configuration": fingerprint(patroniYml, pgbackrestConf, args.storeCa ?? ""),
+              },
+            },
+            spec: {
+              serviceAccountName: access.serviceAccount.metadata.name,
+              enableServiceLinks: false,
+              // A clean shutdown writes a checkpoint and archives the last WAL.
+              terminationGracePeriodSeconds: 120,
+              securityContext: podSecurity,
+              topologySpreadConstraints: ["topology.kubernetes.io/zone", "kubernetes.io/hostname"].map(
+                (topologyKey) => ({
+                  topologyKey,
+                  maxSkew: 1,
+                  whenUnsatisfiable: "ScheduleAnyway",
+                  labelSelector: { matchLabels: memberLabels },
+                }),
+              ),
+              containers: [
+                {
+                  ...container(names.statefulSet, ["marimo-postgres"], args.cpu, args.memory.toString()),
+                  ports: [
+                    { name: "postgres", containerPort: port.postgres },
+                    { name: "patroni", containerPort: port.patroni },
+                  ],
+                  // Patroni answers /liveness from its start, also through a restore of hours; /readiness only a member
+                  // that serves.
+                  livenessProbe: {
+                    httpGet: https("/liveness"),
+                    periodSeconds: 10,
+                    failureThreshold: 6,
+                    timeoutSeconds: 5,
+                  },
+                  startupProbe: {
+                    httpGet: https("/liveness"),
+                    periodSeconds: 2,
+                    failureThreshold: 60,
+                    timeoutSeconds: 5,
+                  },
+                  readinessProbe: {
+                    httpGet: https("/readiness"),
+                    periodSeconds: 2,
+                    failureThreshold: 3,
+                    timeoutSeconds: 5,
+                  },
+                },
+                {
+                  ...container("pgbackrest", ["pgbackrest", "server"], "1", "512Mi"),
+                  ports: [{ name: "pgbackrest", containerPort: port.pgbackrest }],
+                },
+                container("watch", ["marimo-watch"], "100m", "64Mi"),
+              ],
+              volumes: mounts.map(({ volume }) => volume),
+            },
+          },
+          volumeClaimTemplates: [
+            {
+              metadata: { name: "data", labels: labels.app },
+              spec: {
+                accessModes: ["ReadWriteOnce"],
+                ...(args.storageClass !== undefined && { storageClassName: args.storageClass }),
+                resources: { requests: { storage: args.storage.toString() } },
+              },
+            },
+          ],
+        },
+      },
+      {
+        parent: this,
+        dependsOn: [sharedSettings, patroni, pgbackrest, members, secrets, access],
+        // A restore may take as long as the plan allows for a lost cluster.
+        customTimeouts: { create: scenarioObjectives.clusterFailure.rto.toString() },
+      },
+    );
+    new PodDisruptionBudget(
+      `${name}-disruption`,
+      {
+        metadata: { name: names.statefulSet, namespace },
+        spec: { maxUnavailable: 1, selector: { matchLabels: memberLabels } },
+      },
+      child,
+    );
+
+    this.backups = new BaseBackups(
+      `${name}-backups`,
+      {
+        ...args,
+        storeCa: args.storeCa !== undefined,
+        repositorySecret: secrets.repositories.metadata.name,
+        mounts: [fromSecretVolume("tls", "postgres-backup-tls", paths.tlsFolder), ...storeMounts],
+      },
+      { parent: this, dependsOn: [this.statefulSet, secrets] },
+    );
+
+    const endpoint = (target: Service) =>
+      target.metadata.name.apply((host) => `${host}.${args.namespaceName}.svc:${port.postgres}`);
+    this.writeEndpoint = endpoint(write);
+    this.readEndpoint = endpoint(read);
+    this.registerOutputs({ writeEndpoint: this.writeEndpoint, readEndpoint: this.readEndpoint });
+  }
+}

@@ -1,0 +1,25 @@
+import { Provider } from "@pulumi/kubernetes/provider";
+
+export interface RegionClusterArgs {
+  /** Path of a kubeconfig. @default the ambient one */
+  readonly kubeconfig: string | undefined;
+  /** @default the kubeconfig's current context */
+  readonly context: string | undefined;
+  readonly region: string;
+  /** Counts the cluster's rebuilds. */
+  readonly generation: number;
+}
+
+/** The way to an existing Kubernetes cluster. */
+export const regionCluster = (args: RegionClusterArgs): Provider =>
+  new Provider("cluster", {
+    ...(args.kubeconfig !== undefined && { kubeconfig: args.kubeconfig }),
+    ...(args.context !== undefined && { context: args.context }),
+    // A rebuilt cluster has none of the old one's objects; only another identifier makes Pulumi create them anew.
+    clusterIdentifier: `${args.region}-${args.generation}`,
+    // A `pulumi up` that was killed leaves objects that its state doesn't know; the next one takes them over.
+    upsertExistingObjects: true,
+    // Without these every change of a ConfigMap or Secret would delete it and its pods' mounts first.
+    enableConfigMapMutable: true,
+    enableSecretMutable: true,
+  });

@@ -1,0 +1,116 @@
+import { type Output, getProject, secret } from "@pulumi/pulumi";
+import { allConfig } from "@pulumi/pulumi/runtime/config";
+import { Duration } from "../domain/duration";
+import type { Repository, RepositoryName } from "../domain/repository";
+import { Size } from "../domain/size";
+import type { RegionValues } from "./keys";
+import { parseRegion } from "./parse";
+
+export { ConfigurationError } from "./parse";
+
+/** What the containers need to reach a repository, beside its address. */
+export interface RepositorySecrets {
+  readonly cipher: Output<string>;
+  readonly s3AccessKey: Output<string> | undefined;
+  readonly s3SecretKey: Output<string> | undefined;
+  readonly gcsKey: Output<string> | undefined;
+}
+
+/** A region's configuration, parsed. */
+export interface RegionConfig {
+  readonly role: "primary" | "standby";
+  readonly region: string;
+  readonly namespace: string;
+  readonly cluster: {
+    readonly kubeconfig: string | undefined;
+    readonly context: string | undefined;
+    /** Counts the rebuilds of the cluster: a new one makes Pulumi forget what it knew of the old one's objects. */
+    readonly generation: number;
+  };
+  readonly postgres: {
+    readonly image: string;
+    readonly members: number;
+    readonly storage: Size;
+    readonly storageClass: string | undefined;
+    readonly cpu: string;
+    readonly memory: Size;
+  };
+  readonly repositories: readonly Repository[];
+  readonly restoreFrom: RepositoryName;
+  readonly repositoryPath: string;
+  readonly retention: Duration;
+  readonly storeCa: string | undefined;
+  readonly identities: { readonly s3RoleArn: string | undefined; readonly gcsServiceAccount: string | undefined };
+  readonly secrets: RepositorySecrets;
+}
+
+/** `parseRegion` has seen to it that the value is there; that it isn't is a fault of this program. */
+const known = <T>(value: T | undefined): T => {
+  if (value === undefined) throw new Error("a value that parseRegion demands is missing after it: please report this");
+  return value;
+};
+
+const repositoryOf =
+  (values: RegionValues) =>
+  (name: RepositoryName): Repository => {
+    switch (name) {
+      case "s3":
+        return {
+          name,
+          bucket: known(values.s3Bucket),
+          region: known(values.s3Region),
+          endpoint: values.s3Endpoint,
+          uriStyle: values.s3UriStyle,
+          keyType: values.s3KeyType,
+        };
+      case "gcs":
+        return { name, bucket: known(values.gcsBucket), endpoint: values.gcsEndpoint, keyType: values.gcsKeyType };
+    }
+  };
+
+const secretly = (value: string | undefined) => (value === undefined ? undefined : secret(value));
+
+/** The values that the program works with, from the values of the keys. */
+const structure = (values: RegionValues): RegionConfig => ({
+  role: values.role,
+  region: values.region,
+  namespace: values.namespace,
+  cluster: { kubeconfig: values.kubeconfig, context: values.kubeContext, generation: values.clusterGeneration },
+  postgres: {
+    image: values.postgresImage,
+    members: values.postgresMembers,
+    storage: values.postgresStorage,
+    storageClass: values.postgresStorageClass,
+    cpu: values.postgresCpu,
+    memory: values.postgresMemory,
+  },
+  repositories: values.repositories.map(repositoryOf(values)),
+  restoreFrom: values.restoreFrom,
+  repositoryPath: values.repositoryPath,
+  retention: Duration.days(values.retentionDays),
+  storeCa: values.storeCa,
+  identities: { s3RoleArn: values.s3RoleArn, gcsServiceAccount: values.gcsServiceAccount },
+  secrets: {
+    cipher: secret(known(values.repositoryCipher)),
+    s3AccessKey: secretly(values.s3AccessKey),
+    s3SecretKey: secretly(values.s3SecretKey),
+    gcsKey: secretly(values.gcsKey),
+  },
+});
+
+/**
+ * The configuration of the stack that the engine runs: the only place that reads Pulumi's configuration.
+ * @throws ConfigurationError naming every fault, before anything is declared
+ */
+export const loadRegion = (): RegionConfig => {
+  const project = getProject();
+  const prefix = `${project}:`;
+  const values = Object.fromEntries(
+    Object.entries(allConfig())
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, value]) => [key.slice(prefix.length), value]),
+  );
+  // The engine tells in this variable which keys are encrypted; the SDK offers it only to itself.
+  const encrypted = new Set(JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "[]") as string[]);
+  return structure(parseRegion({ project, values, isSecret: (key) => encrypted.has(prefix + key) }));
+};

@@ -1,0 +1,162 @@
+import { z } from "zod";
+import { Size } from "../domain/size";
+
+/** What a configuration key accepts. Pulumi hands every value over as text. */
+export interface Key<T> {
+  readonly type: z.ZodType<T, string>;
+  /** What a good value is, as the end of the sentence "It must be …". */
+  readonly limit: string;
+  /** A value to offer in the remedy. */
+  readonly example: string;
+  /** Used when the key is not set, or set to the empty text. Without one the key must be set. */
+  readonly default?: string;
+  /** Kept encrypted in the stack's file, and never printed. */
+  readonly secret?: boolean;
+}
+
+const key = <T>(type: z.ZodType<T, string>, limit: string, example: string, rest: Partial<Key<T>> = {}): Key<T> => ({
+  type,
+  limit,
+  example,
+  ...rest,
+});
+
+const text = (pattern: RegExp, limit: string, example: string, rest: { default?: string; secret?: boolean } = {}) =>
+  key(z.string().regex(pattern), limit, example, rest);
+
+const optionalText = (pattern: RegExp, limit: string, example: string) =>
+  key(
+    z
+      .string()
+      .regex(new RegExp(`^$|${pattern.source}`))
+      .transform((value) => value || undefined),
+    limit,
+    example,
+    { default: "" },
+  );
+
+const choice = <const T extends readonly [string, ...string[]]>(values: T, fallback?: T[number]) =>
+  key(z.enum(values), `one of ${values.join(", ")}`, fallback ?? values[0], fallback ? { default: fallback } : {});
+
+const whole = (min: number, max: number, fallback: number, unit: string) =>
+  key(
+    z
+      .string()
+      .regex(/^[0-9]+$/)
+      .transform(Number)
+      .pipe(z.number().min(min).max(max)),
+    `a whole number of ${unit} from ${min} to ${max}`,
+    String(fallback),
+    { default: String(fallback) },
+  );
+
+const size = (min: string, fallback: string) =>
+  key(
+    z.string().transform((value, context) => {
+      try {
+        const size = Size.parse(value);
+        if (size.bytes >= Size.parse(min).bytes) return size;
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+      }
+      context.addIssue({ code: "custom" });
+      return z.NEVER;
+    }),
+    `a size such as ${fallback}, ${min} or more`,
+    fallback,
+    { default: fallback },
+  );
+
+const secret = (pattern: RegExp, limit: string) =>
+  key(
+    z
+      .string()
+      .regex(new RegExp(`^$|${pattern.source}`))
+      .transform((value) => value || undefined),
+    limit,
+    "VALUE",
+    { default: "", secret: true },
+  );
+
+// Limits of the platforms. Dots are left out though S3 allows them: they break its certificates' host names.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+const s3BucketName = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
+// https://cloud.google.com/storage/docs/buckets#naming
+const gcsBucketName = /^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$/;
+// https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
+const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const hostPort = /^[a-zA-Z0-9.-]+(:[0-9]{1,5})?$/;
+
+/** Every key that a region's stack reads, without the project's prefix. `Pulumi.yaml` describes the same keys. */
+export const regionKeys = {
+  role: choice(["primary", "standby"]),
+  region: text(/^[a-z][a-z0-9-]{1,30}$/, "the region's name: small letters, digits and hyphens", "eu-central-1"),
+  namespace: text(dnsLabel, "a Kubernetes namespace", "marimo-erp", { default: "marimo-erp" }),
+  kubeconfig: optionalText(/^.+$/s, "a path to a kubeconfig, or nothing for the ambient one", "~/.kube/config"),
+  kubeContext: optionalText(/^\S+$/, "a context of the kubeconfig, or nothing for its current one", "primary"),
+  clusterGeneration: whole(1, 1_000_000, 1, "rebuilds"),
+  postgresImage: text(
+    /^\S+(:(?!latest$)[\w.-]+|@sha256:[0-9a-f]{64})$/,
+    "an image with a tag other than latest, or with a digest",
+    "registry.example.com/marimo-erp/postgres:17.6-1",
+  ),
+  postgresMembers: whole(1, 9, 2, "members"),
+  postgresStorage: size("1Gi", "10Gi"),
+  postgresStorageClass: optionalText(dnsLabel, "a storage class, or nothing for the cluster's default", "retain-ssd"),
+  postgresCpu: text(/^([1-9][0-9]*|[1-9][0-9]*m)$/, "a limit in CPUs or thousandths of one", "1", { default: "1" }),
+  postgresMemory: size("256Mi", "1Gi"),
+  repositories: key(
+    z.string().transform((value, context) => {
+      const list = z
+        .array(z.enum(["s3", "gcs"]))
+        .min(1)
+        .max(2);
+      const parsed = list.safeParse(parseJson(value));
+      if (parsed.success && new Set(parsed.data).size === parsed.data.length) return parsed.data;
+      context.addIssue({ code: "custom" });
+      return z.NEVER;
+    }),
+    "a list of s3 and gcs, each once and at least one: without a repository nothing would be archived",
+    '["s3","gcs"]',
+    { default: '["s3","gcs"]' },
+  ),
+  restoreFrom: choice(["s3", "gcs"], "s3"),
+  repositoryPath: text(/^(\/[a-zA-Z0-9._-]+)+$/, "an absolute folder inside the bucket", "/marimo", {
+    default: "/marimo",
+  }),
+  retentionDays: whole(7, 3650, 90, "days"),
+  storeCa: optionalText(/^-----BEGIN CERTIFICATE-----[^]+$/, "certificates in PEM, or nothing", "CERTIFICATES"),
+  repositoryCipher: secret(/^.{32,}$/, "a passphrase of 32 characters or more"),
+  s3Bucket: optionalText(
+    s3BucketName,
+    "a bucket's name: 3 to 63 small letters, digits and hyphens",
+    "example-marimo-vault-s3",
+  ),
+  s3Region: optionalText(/^[a-z0-9-]+$/, "an S3 region", "eu-central-1"),
+  s3Endpoint: optionalText(hostPort, "HOST or HOST:PORT, or nothing for AWS", "s3.example.com:443"),
+  s3UriStyle: choice(["host", "path"], "host"),
+  s3KeyType: choice(["auto", "web-id", "shared"], "auto"),
+  s3RoleArn: optionalText(/^arn:aws[a-z-]*:iam::[0-9]{12}:role\/.+$/, "an IAM role's ARN, or nothing", "ARN"),
+  s3AccessKey: secret(/^\S+$/, "an access key"),
+  s3SecretKey: secret(/^\S+$/, "a secret key"),
+  gcsBucket: optionalText(
+    gcsBucketName,
+    "a bucket's name: 3 to 63 small letters, digits, hyphens and underscores",
+    "example-marimo-vault-gcs",
+  ),
+  gcsEndpoint: optionalText(hostPort, "HOST or HOST:PORT, or nothing for Google", "gcs.example.com:443"),
+  gcsKeyType: choice(["auto", "service", "token"], "auto"),
+  gcsServiceAccount: optionalText(/^[^@\s]+@[^@\s]+$/, "a service account's e-mail, or nothing", "EMAIL"),
+  gcsKey: secret(/^[^]+$/, "a token, or the JSON of a service account"),
+} as const;
+
+function parseJson(value: string): unknown {
+  try {
+    return JSON.parse(value);
+  } catch {
+    // Not JSON is one more way of not being a list; the caller's message says so with the value.
+    return undefined;
+  }
+}
+
+export type RegionValues = { [K in keyof typeof regionKeys]: z.output<(typeof regionKeys)[K]["type"]> };

@@ -1,0 +1,108 @@
+import { type Key, regionKeys, type RegionValues } from "./keys";
+
+/** The stack's configuration as Pulumi holds it: text by key, without the project's prefix. */
+export interface RawConfiguration {
+  readonly project: string;
+  readonly values: Readonly<Record<string, string | undefined>>;
+  /** Whether a key is kept encrypted. */
+  readonly isSecret: (key: string) => boolean;
+}
+
+/** Everything that is wrong with a stack's configuration, one line to a fault. */
+export class ConfigurationError extends Error {
+  constructor(readonly faults: readonly string[]) {
+    super(
+      `the stack's configuration can't be used, and nothing was changed:\n${faults.map((f) => `  - ${f}`).join("\n")}`,
+    );
+    this.name = "ConfigurationError";
+  }
+}
+
+const remedy = (raw: RawConfiguration, name: string, value: string, secret = false) =>
+  `pulumi config set ${secret ? "--secret " : ""}${raw.project}:${name} '${value}'`;
+
+const faultOf = (raw: RawConfiguration, name: string, spec: Key<unknown>, value: string | undefined): string => {
+  const key = `${raw.project}:${name}`;
+  const is =
+    value === undefined ? "is not set" : spec.secret ? "does not fit (its value is not shown)" : `is "${value}"`;
+  return `${key} ${is}. It must be ${spec.limit}. Set it: ${remedy(raw, name, spec.example, spec.secret)}`;
+};
+
+/** Faults of single keys, and the values of those that have none. */
+const parseKeys = (raw: RawConfiguration): { values: Partial<RegionValues>; faults: string[] } => {
+  const faults: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, spec] of Object.entries(regionKeys) as [string, Key<unknown>][]) {
+    const given = raw.values[name] === "" ? undefined : raw.values[name];
+    const parsed = spec.type.safeParse(given ?? spec.default);
+    if (parsed.success) values[name] = parsed.data;
+    else faults.push(faultOf(raw, name, spec, given));
+    if (given !== undefined && spec.secret && !raw.isSecret(name)) {
+      faults.push(
+        `${raw.project}:${name} is in the stack's file in plain text, for everybody who reads the repository. ` +
+          `Replace it, and keep the new one encrypted: ${remedy(raw, name, "VALUE", true)}`,
+      );
+    }
+  }
+  for (const name of Object.keys(raw.values).filter((name) => !(name in regionKeys))) {
+    faults.push(
+      `${raw.project}:${name} is not a key of this program, so its value would do nothing. ` +
+        `Check its spelling, or remove it: pulumi config rm ${raw.project}:${name}`,
+    );
+  }
+  return { values: values, faults };
+};
+
+/** Faults that only several keys together show. */
+const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] => {
+  const faults: string[] = [];
+  const needs = (name: keyof RegionValues, why: string) => {
+    if (values[name] === undefined) {
+      const { limit, example, secret } = regionKeys[name] as Key<unknown>;
+      faults.push(
+        `${raw.project}:${name} is not set, but ${why}. It must be ${limit}. Set it: ${remedy(raw, name, example, secret)}`,
+      );
+    }
+  };
+  needs("repositoryCipher", "every repository is encrypted with it, and without it no backup can ever be read again");
+  if (values.repositories.includes("s3")) {
+    needs("s3Bucket", "repositories has s3");
+    needs("s3Region", "repositories has s3");
+    if (values.s3KeyType === "shared") {
+      needs("s3AccessKey", "s3KeyType is shared");
+      needs("s3SecretKey", "s3KeyType is shared");
+    }
+  }
+  if (values.repositories.includes("gcs")) {
+    needs("gcsBucket", "repositories has gcs");
+    if (values.gcsKeyType !== "auto") needs("gcsKey", `gcsKeyType is ${values.gcsKeyType}`);
+  }
+  if (!values.repositories.includes(values.restoreFrom)) {
+    faults.push(
+      `${raw.project}:restoreFrom is "${values.restoreFrom}", which is not in repositories (${values.repositories.join(", ")}), ` +
+        `so a lost cluster could not be restored. Set it: ${remedy(raw, "restoreFrom", values.repositories[0] ?? "s3")}`,
+    );
+  }
+  if (values.s3Bucket !== undefined && values.s3Bucket === values.gcsBucket) {
+    faults.push(
+      `${raw.project}:s3Bucket and ${raw.project}:gcsBucket are both "${values.s3Bucket}". If both are one bucket, two ` +
+        `repositories overwrite each other and one fault loses both; if not, they are easily mistaken on a bad day. ` +
+        `Give them different names: ${remedy(raw, "gcsBucket", `${values.s3Bucket.slice(0, 59)}-gcs`)}`,
+    );
+  }
+  return faults;
+};
+
+/**
+ * Reads a region's configuration, strictly: an unknown key, a value outside its limits or a missing one is an error, and
+ * all faults are told at once.
+ * @throws ConfigurationError
+ */
+export const parseRegion = (raw: RawConfiguration): RegionValues => {
+  const { values, faults } = parseKeys(raw);
+  if (faults.length > 0) throw new ConfigurationError(faults);
+  const whole = values as RegionValues;
+  const together = checkTogether(raw, whole);
+  if (together.length > 0) throw new ConfigurationError(together);
+  return whole;
+};

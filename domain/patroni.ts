@@ -1,0 +1,133 @@
+import { stringify } from "yaml";
+import { Duration } from "./duration";
+import { names } from "./names";
+import { type ParameterArgs, postgresParameters } from "./parameters";
+import { paths, tls } from "./paths";
+import { type RepositoryName, repositoryNumber } from "./repository";
+
+/** Labels by which Patroni finds its ConfigMaps and pods, and by which Services select them. */
+export const labels = {
+  app: { app: "postgres" },
+  scope: { "cluster-name": names.statefulSet },
+  roleKey: "role",
+  primary: "primary",
+  replica: "replica",
+  /** Not `primary`: the write Service must never select the leader of a standby region, which is read-only. */
+  standbyLeader: "standby-leader",
+} as const;
+
+/** Patroni's ConfigMap that holds the settings all members share. It exists under this name by Patroni's own rule. */
+export const sharedSettingsName = `${names.statefulSet}-config`;
+
+/** All objects in which Patroni keeps its state; their names are Patroni's own rule. */
+export const patroniConfigMaps = ["config", "leader", "failover", "sync"].map((part) => `${names.statefulSet}-${part}`);
+
+export const port = { postgres: 5432, patroni: 8008, pgbackrest: 8432 } as const;
+
+/**
+ * How long a leader may be silent before another is elected, and how often members look.
+ * Patroni asks for `loop_wait + 2 * retry_timeout <= ttl`: https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
+ */
+export const timing = {
+  ttl: Duration.seconds(30),
+  // Patroni looks once per loop whether a restored database has left recovery, so a longer loop is a longer outage.
+  loopWait: Duration.seconds(5),
+  retryTimeout: Duration.seconds(10),
+} as const;
+
+/**
+ * The settings that all members share (Patroni's dynamic configuration), as the `config` annotation of
+ * `sharedSettingsName`. The program owns the annotation, so a change of it reaches a running cluster; Patroni's
+ * `bootstrap.dcs` would be read once.
+ */
+export const renderSharedSettings = (args: ParameterArgs): string =>
+  JSON.stringify({
+    ttl: timing.ttl.seconds,
+    loop_wait: timing.loopWait.seconds,
+    retry_timeout: timing.retryTimeout.seconds,
+    maximum_lag_on_failover: 1_048_576,
+    postgresql: {
+      use_pg_rewind: true,
+      use_slots: true,
+      parameters: postgresParameters(args),
+    },
+  });
+
+export interface PatroniArgs {
+  /** Repository that a restore and a new replica read. */
+  readonly restoreFrom: RepositoryName;
+}
+
+const repositoryOption = (name: RepositoryName) => `--stanza=${names.stanza} --repo=${repositoryNumber[name]}`;
+
+/**
+ * `patroni.yml` of each member. Names, addresses and passwords come from the environment:
+ * https://patroni.readthedocs.io/en/latest/ENVIRONMENT.html
+ */
+export const renderPatroni = ({ restoreFrom }: PatroniArgs): string =>
+  stringify(
+    {
+      scope: names.statefulSet,
+      log: { level: "INFO" },
+      kubernetes: {
+        labels: labels.app,
+        scope_label: Object.keys(labels.scope)[0],
+        role_label: labels.roleKey,
+        leader_label_value: labels.primary,
+        follower_label_value: labels.replica,
+        standby_leader_label_value: labels.standbyLeader,
+        use_endpoints: false,
+      },
+      restapi: {
+        listen: `0.0.0.0:${port.patroni}`,
+        certfile: tls.certificate,
+        keyfile: tls.key,
+        cafile: tls.ca,
+        // Whoever asks may read (probes do); only holders of a certificate of this authority may restart or switch over.
+        verify_client: "optional",
+      },
+      ctl: { certfile: tls.certificate, keyfile: tls.key, cacert: tls.ca },
+      bootstrap: {
+        method: "marimo",
+        marimo: { command: "marimo-bootstrap", no_params: true, keep_existing_recovery_conf: true },
+        post_bootstrap: "marimo-post-bootstrap",
+      },
+      postgresql: {
+        listen: `*:${port.postgres}`,
+        data_dir: paths.pgdata,
+        bin_dir: paths.binaries,
+        pgpass: `${paths.temp}/pgpass`,
+        use_unix_socket: true,
+        use_unix_socket_repl: true,
+        authentication: {
+          superuser: { username: names.superuser, sslmode: "verify-full", sslrootcert: tls.ca },
+          replication: { username: names.replicationUser, sslmode: "verify-full", sslrootcert: tls.ca },
+          rewind: { username: names.rewindUser, sslmode: "verify-full", sslrootcert: tls.ca },
+        },
+        parameters: { unix_socket_directories: paths.socket },
+        recovery_conf: {
+          restore_command: `pgbackrest ${repositoryOption(restoreFrom)} archive-get %f "%p"`,
+        },
+        create_replica_methods: ["pgbackrest", "basebackup"],
+        pgbackrest: {
+          command: "marimo-replica",
+          keep_data: true,
+          no_params: true,
+          no_leader: true,
+        },
+        remove_data_directory_on_diverged_timelines: true,
+        basebackup: { checkpoint: "fast" },
+        remove_data_directory_on_rewind_failure: true,
+        callbacks: { on_start: "marimo-started" },
+        pg_hba: [
+          "local all postgres peer",
+          "local replication replicator peer map=members",
+          "hostssl all all all scram-sha-256",
+          "hostssl replication replicator all scram-sha-256",
+        ],
+        // Inside the pod the operating system's user stands in for Patroni's replication user.
+        pg_ident: [`members postgres ${names.replicationUser}`],
+      },
+    },
+    { lineWidth: 0 },
+  );

@@ -1,0 +1,46 @@
+/**
+ * A pgBackRest repository: one object store that holds base backups and archived WAL. The program writes to all that are
+ * configured, and a restore reads one of them.
+ */
+export type RepositoryName = "s3" | "gcs";
+
+/** pgBackRest knows repositories by number. A number is never reused for another store: its options and locks carry it. */
+export const repositoryNumber = { s3: 1, gcs: 2 } as const satisfies Record<RepositoryName, number>;
+
+export interface S3Repository {
+  readonly name: "s3";
+  readonly bucket: string;
+  readonly region: string;
+  /** `host` or `host:port` of an S3-compatible server. @default AWS's endpoint of the region */
+  readonly endpoint: string | undefined;
+  /** Whether the bucket is named in the host (AWS) or in the path (most other servers). */
+  readonly uriStyle: "host" | "path";
+  /** Where credentials come from: the node (`auto`), the pod's web identity (`web-id`) or a key pair (`shared`). */
+  readonly keyType: "auto" | "web-id" | "shared";
+}
+
+export interface GcsRepository {
+  readonly name: "gcs";
+  readonly bucket: string;
+  /** `host` or `host:port` of a GCS-compatible server. @default Google's */
+  readonly endpoint: string | undefined;
+  /** Where credentials come from: the workload identity (`auto`), a service account's JSON (`service`) or a `token`. */
+  readonly keyType: "auto" | "service" | "token";
+}
+
+export type Repository = S3Repository | GcsRepository;
+
+/** As the containers read it from MARIMO_REPOSITORIES, for example `s3=1,gcs=2`. */
+export const repositoryList = (repositories: readonly Repository[]): string =>
+  repositories.map(({ name }) => `${name}=${repositoryNumber[name]}`).join(",");
+
+/** The cloud identities under which pods reach the stores without keys, as annotations of their service account. */
+export const identityAnnotations = (identities: {
+  readonly s3RoleArn: string | undefined;
+  readonly gcsServiceAccount: string | undefined;
+}): Record<string, string> => ({
+  // https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html
+  ...(identities.s3RoleArn && { "eks.amazonaws.com/role-arn": identities.s3RoleArn }),
+  // https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity
+  ...(identities.gcsServiceAccount && { "iam.gke.io/gcp-service-account": identities.gcsServiceAccount }),
+});

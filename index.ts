@@ -1,0 +1,4 @@
+import { loadRegion } from "./config";
+import { region } from "./stacks/region";
+
+export = region(loadRegion());

@@ -1,0 +1,44 @@
+import { MarimoNamespace } from "../components/marimoNamespace";
+import { PostgresCluster } from "../components/postgresCluster";
+import { regionCluster } from "../components/regionCluster";
+import type { RegionConfig } from "../config";
+import { identityAnnotations } from "../domain/repository";
+
+/** One region, primary or standby: everything in it can be lost, and built again from git and the vaults. */
+export const region = (config: RegionConfig) => {
+  if (config.role === "standby") {
+    throw new Error(
+      'marimo-dr:role is "standby", and this version can\'t follow another region yet, so nothing was declared. ' +
+        "A region that takes writes has the role primary: pulumi config set marimo-dr:role primary",
+    );
+  }
+  const cluster = regionCluster({ ...config.cluster, region: config.region });
+  const inCluster = { providers: [cluster] };
+
+  const namespace = new MarimoNamespace("marimo", { name: config.namespace }, inCluster);
+  const postgres = new PostgresCluster(
+    "postgres",
+    {
+      namespace: namespace.name,
+      namespaceName: config.namespace,
+      ...config.postgres,
+      repositories: config.repositories,
+      restoreFrom: config.restoreFrom,
+      repositoryPath: config.repositoryPath,
+      retention: config.retention,
+      storeCa: config.storeCa,
+      keys: config.secrets,
+      identityAnnotations: identityAnnotations(config.identities),
+    },
+    inCluster,
+  );
+
+  return {
+    role: config.role,
+    region: config.region,
+    writeEndpoint: postgres.writeEndpoint,
+    readEndpoint: postgres.readEndpoint,
+    repositories: config.repositories.map(({ name, bucket }) => `${name}: ${bucket}${config.repositoryPath}`),
+    restoreFrom: config.restoreFrom,
+  };
+};

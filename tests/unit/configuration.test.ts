@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { parse as parseYaml } from "yaml";
+import { type Key, regionKeys } from "../../config/keys";
+import { ConfigurationError, parseRegion } from "../../config/parse";
+
+const good: Record<string, string> = {
+  role: "primary",
+  region: "eu-central-1",
+  postgresImage: "registry.example.com/marimo-erp/postgres:17-1",
+  repositoryCipher: "x".repeat(32),
+  s3Bucket: "vault-s3",
+  s3Region: "eu-central-1",
+  gcsBucket: "vault-gcs",
+};
+const secrets = Object.entries(regionKeys)
+  .filter(([, key]) => (key as Key<unknown>).secret)
+  .map(([name]) => name);
+
+const parse = (values: Record<string, string | undefined>, encrypted = secrets) =>
+  parseRegion({ project: "marimo-dr", values, isSecret: (key) => encrypted.includes(key) });
+
+const faultsOf = (values: Record<string, string | undefined>, encrypted?: string[]): readonly string[] => {
+  try {
+    parse(values, encrypted);
+  } catch (error) {
+    assert.ok(error instanceof ConfigurationError);
+    return error.faults;
+  }
+  return [];
+};
+
+describe("configuration of a region", () => {
+  it("fills in the plan's defaults", () => {
+    const values = parse(good);
+    assert.equal(values.namespace, "marimo-erp");
+    assert.equal(values.retentionDays, 90);
+    assert.equal(values.postgresMembers, 2);
+    assert.deepEqual(values.repositories, ["s3", "gcs"]);
+  });
+
+  // Each: the change to a good configuration, and what the one message must tell (key, value, limit, remedy).
+  const bad: [string, Record<string, string | undefined>, RegExp][] = [
+    [
+      "missing role",
+      { role: undefined },
+      /marimo-dr:role is not set.*primary, standby.*pulumi config set marimo-dr:role/,
+    ],
+    ["empty role", { role: "" }, /marimo-dr:role is not set/],
+    ["unknown role", { role: "leader" }, /role is "leader".*primary, standby/],
+    [
+      "retention too short",
+      { retentionDays: "1" },
+      /retentionDays is "1".*7 to 3650.*set marimo-dr:retentionDays '90'/,
+    ],
+    ["retention not a number", { retentionDays: "90d" }, /retentionDays is "90d".*whole number of days/],
+    ["retention negative", { retentionDays: "-90" }, /retentionDays is "-90"/],
+    ["no members", { postgresMembers: "0" }, /postgresMembers is "0".*1 to 9/],
+    ["decimal size", { postgresStorage: "1.5Gi" }, /postgresStorage is "1.5Gi".*such as 10Gi/],
+    ["size without unit", { postgresStorage: "10" }, /postgresStorage is "10"/],
+    ["size too small", { postgresMemory: "64Mi" }, /postgresMemory is "64Mi".*256Mi or more/],
+    ["latest image", { postgresImage: "marimo-erp/postgres:latest" }, /postgresImage.*other than latest/],
+    ["untagged image", { postgresImage: "marimo-erp/postgres" }, /postgresImage.*tag/],
+    ["no repositories", { repositories: "[]" }, /repositories is "\[\]".*nothing would be archived/],
+    ["repository twice", { repositories: '["s3","s3"]' }, /each once/],
+    ["unknown repository", { repositories: '["azure"]' }, /repositories is "\["azure"\]"/],
+    ["repositories not a list", { repositories: "s3" }, /repositories is "s3"/],
+    ["bucket with dots", { s3Bucket: "vault.s3" }, /s3Bucket is "vault.s3".*3 to 63/],
+    ["bucket too long", { gcsBucket: "g".repeat(64) }, /gcsBucket.*3 to 63/],
+    ["bucket missing", { s3Bucket: undefined }, /s3Bucket is not set, but repositories has s3/],
+    ["both buckets the same", { gcsBucket: "vault-s3" }, /both "vault-s3".*overwrite each other.*different names/],
+    [
+      "restore from a repository left out",
+      { repositories: '["gcs"]' },
+      /restoreFrom is "s3".*not in repositories \(gcs\)/,
+    ],
+    ["key pair missing", { s3KeyType: "shared", s3AccessKey: "a" }, /s3SecretKey is not set, but s3KeyType is shared/],
+    ["no passphrase", { repositoryCipher: undefined }, /repositoryCipher is not set.*--secret/],
+    ["relative path", { repositoryPath: "marimo" }, /repositoryPath is "marimo".*absolute/],
+    [
+      "misspelt key",
+      { retentionDay: "90" },
+      /retentionDay is not a key of this program.*config rm marimo-dr:retentionDay/,
+    ],
+  ];
+  for (const [title, change, message] of bad) {
+    it(`refuses: ${title}`, () => {
+      const faults = faultsOf({ ...good, ...change });
+      assert.equal(faults.length, 1, faults.join("\n"));
+      assert.match(faults[0] ?? "", message);
+    });
+  }
+
+  it("never prints a secret that is too short, and refuses one in plain text", () => {
+    const short = faultsOf({ ...good, repositoryCipher: "hunter2" });
+    assert.match(short.join(), /32 characters or more/);
+    assert.doesNotMatch(short.join(), /hunter2/);
+    assert.match(faultsOf(good, []).join(), /repositoryCipher is in the stack's file in plain text/);
+  });
+
+  it("tells all faults at once", () => {
+    assert.equal(faultsOf({ ...good, role: "x", retentionDays: "0", s3Bucket: "A" }).length, 3);
+  });
+
+  it("reads or refuses any text, and never crashes", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(regionKeys)), fc.string(), (name, value) => {
+        faultsOf({ ...good, [name]: value });
+      }),
+    );
+  });
+
+  it("Pulumi.yaml describes the same keys, with the same defaults and secrets", () => {
+    interface Described {
+      default: unknown;
+      secret?: boolean;
+      description: string;
+    }
+    const file = readFileSync(join(__dirname, "../../Pulumi.yaml"), "utf8");
+    const { config } = parseYaml(file) as { config: Record<string, Described> };
+    assert.deepEqual(Object.keys(config), Object.keys(regionKeys));
+    for (const [name, key] of Object.entries(regionKeys) as [string, Key<unknown>][]) {
+      const described = config[name];
+      assert.ok(described, name);
+      const value = typeof described.default === "string" ? described.default : JSON.stringify(described.default);
+      assert.equal(value, key.default ?? "", name);
+      assert.equal(described.secret ?? false, key.secret ?? false, name);
+      assert.ok(described.description.length > 20, name);
+    }
+  });
+});
