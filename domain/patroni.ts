@@ -29,10 +29,11 @@ export const port = { postgres: 5432, patroni: 8008, pgbackrest: 8432 } as const
  * Patroni asks for `loop_wait + 2 * retry_timeout <= ttl`: https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
  */
 export const timing = {
-  ttl: Duration.seconds(30),
+  // The least that Patroni takes.
+  ttl: Duration.seconds(20),
   // Patroni looks once per loop whether a restored database has left recovery, so a longer loop is a longer outage.
-  loopWait: Duration.seconds(5),
-  retryTimeout: Duration.seconds(10),
+  loopWait: Duration.seconds(3),
+  retryTimeout: Duration.seconds(8),
 } as const;
 
 /**
@@ -46,6 +47,8 @@ export const renderSharedSettings = (args: ParameterArgs): string =>
     loop_wait: timing.loopWait.seconds,
     retry_timeout: timing.retryTimeout.seconds,
     maximum_lag_on_failover: 1_048_576,
+    // A Kubernetes API that is down for longer than a retry must not cost a healthy primary its role.
+    failsafe_mode: true,
     postgresql: {
       use_pg_rewind: true,
       use_slots: true,

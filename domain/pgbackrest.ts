@@ -1,7 +1,7 @@
 import type { Duration } from "./duration";
 import { memberHost, memberPods, names } from "./names";
 import { paths, tls } from "./paths";
-import { type Repository, type RepositoryName, repositoryNumber } from "./repository";
+import { type Repository, repositoryNumber } from "./repository";
 
 type Section = Record<string, string | number>;
 
@@ -15,9 +15,10 @@ export interface PgBackRestArgs {
   readonly storeCa: boolean;
 }
 
-const endpointOptions = (name: RepositoryName, endpoint: string): Section => {
+/** The S3 driver takes the port apart from the host, the GCS driver together with it. */
+const s3EndpointOptions = (endpoint: string): Section => {
   const [host = endpoint, port] = endpoint.split(":", 2);
-  return { [`${name}-endpoint`]: host, ...(port !== undefined && { "storage-port": port }) };
+  return { "s3-endpoint": host, ...(port !== undefined && { "storage-port": port }) };
 };
 
 const merge = (sections: readonly Section[]): Section => Object.fromEntries(sections.flatMap((s) => Object.entries(s)));
@@ -32,12 +33,12 @@ const storeOptions = (repository: Repository): Section => {
         ...common,
         "s3-region": repository.region,
         "s3-uri-style": repository.uriStyle,
-        ...endpointOptions(name, repository.endpoint ?? `s3.${repository.region}.amazonaws.com`),
+        ...s3EndpointOptions(repository.endpoint ?? `s3.${repository.region}.amazonaws.com`),
       };
     case "gcs":
       return {
         ...common,
-        ...endpointOptions(name, repository.endpoint ?? "storage.googleapis.com"),
+        "gcs-endpoint": repository.endpoint ?? "storage.googleapis.com",
         ...(keyType === "service" && { "gcs-key": `${paths.gcsKeyFolder}/key.json` }),
       };
   }

@@ -17,7 +17,7 @@ const s3: Repository = {
   uriStyle: "path",
   keyType: "shared",
 };
-const gcs: Repository = { name: "gcs", bucket: "vault-gcs", endpoint: undefined, keyType: "service" };
+const gcs: Repository = { name: "gcs", bucket: "vault-gcs", endpoint: "gcs.example.com:9443", keyType: "service" };
 const args: PgBackRestArgs = {
   repositories: [s3, gcs],
   repositoryPath: "/marimo",
@@ -76,7 +76,7 @@ describe("pgbackrest.conf", () => {
     assert.match(member, /^repo1-type=s3$/m);
     assert.match(member, /^repo1-s3-endpoint=s3\.example\.com$/m);
     assert.match(member, /^repo1-storage-port=8443$/m);
-    assert.match(member, /^repo2-gcs-endpoint=storage\.googleapis\.com$/m);
+    assert.match(member, /^repo2-gcs-endpoint=gcs\.example\.com:9443$/m);
     assert.match(member, /^repo2-gcs-key=\/etc\/gcs\/key\.json$/m);
     assert.doesNotMatch(member, /^repo2-storage-port/m);
   });

@@ -1,0 +1,87 @@
+"""When a member calls for help: pure functions from measurements to alarms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+# At the lab's and the default's 10 GiB, 20 % is a bit over an hour of WAL at 0.5 MB/s: enough for a person to come.
+SPACE_WARNING_SHARE = 0.20
+# PostgreSQL stops with a PANIC when it can't write WAL; below this a checkpoint's recycling can no longer be counted on.
+SPACE_CRITICAL_SHARE = 0.08
+# A quarter of the volume in pg_wal is far above what max_wal_size keeps: something holds WAL back.
+WAL_SHARE = 0.25
+# archive_timeout is 60 s: an archiver that has failed for two of them has lost its recovery point objective's margin.
+ARCHIVE_FAILING_SECONDS = 120.0
+REMINDER_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """`archive_failing_seconds`: for how long the archiver has been seen failing, 0 if it does not fail;
+    `last_failed_wal`: the segment that it can't archive."""
+
+    volume_bytes: int
+    free_bytes: int
+    wal_bytes: int
+    archive_failing_seconds: float
+    last_failed_wal: str
+
+
+@dataclass(frozen=True)
+class Raised:
+    since: float
+    last_said: float
+
+
+def percent(part: int, whole: int) -> str:
+    return f"{part // MIB} MiB, {100 * part / whole:.0f} % of the volume's {whole // MIB} MiB"
+
+
+def alarms(measured: Measurement) -> dict[str, str]:
+    """What is wrong now: name of the alarm -> what, value, what follows, what to do."""
+    found: dict[str, str] = {}
+    free = percent(measured.free_bytes, measured.volume_bytes)
+    if measured.free_bytes < SPACE_CRITICAL_SHARE * measured.volume_bytes:
+        found["volume-full"] = (
+            f"free space is {free}: when it ends, PostgreSQL stops (no data is lost, and it recovers when space returns). "
+            "Enlarge the volume, or mend what holds WAL back (see other alarms); never delete files in pg_wal by hand"
+        )
+    elif measured.free_bytes < SPACE_WARNING_SHARE * measured.volume_bytes:
+        found["volume-filling"] = (
+            f"free space is {free}: below {SPACE_CRITICAL_SHARE:.0%} it is critical. Enlarge the volume "
+            "(`pulumi config set marimo-dr:postgresStorage SIZE`), or mend what holds WAL back (see other alarms)"
+        )
+    if measured.wal_bytes > WAL_SHARE * measured.volume_bytes:
+        found["wal-piling-up"] = (
+            f"pg_wal holds {percent(measured.wal_bytes, measured.volume_bytes)}: it fills the volume. Look for a repository "
+            "that takes no WAL (alarm archiving-failing) or a replication slot that nobody reads (pg_replication_slots)"
+        )
+    failing = measured.archive_failing_seconds
+    if failing > ARCHIVE_FAILING_SECONDS:
+        found["archiving-failing"] = (
+            f"no WAL could be archived for {failing:.0f} s, {measured.last_failed_wal} waits: what is written now would be "
+            "lost with this cluster, and WAL piles up on the volume, because every configured repository must take it. Bring "
+            "the repository back (the archiver's error is in the log of container postgres), or leave it out: "
+            "`pulumi config set marimo-dr:repositories '[\"REPOSITORY THAT WORKS\"]'` and `pulumi up`"
+        )
+    return found
+
+
+def announce(found: Mapping[str, str], raised: Mapping[str, Raised], now: float) -> tuple[list[str], dict[str, Raised]]:
+    """Lines to log, and what is raised from now on: each alarm once when it comes, again every REMINDER_SECONDS while it
+    stays, and once when it goes. `now` and the times in `raised` are seconds on the same clock."""
+    lines: list[str] = []
+    still: dict[str, Raised] = {}
+    for name, text in found.items():
+        known = raised.get(name)
+        if known is None:
+            lines.append(f"ALARM {name}: {text}.")
+            still[name] = Raised(now, now)
+        elif now - known.last_said >= REMINDER_SECONDS:
+            lines.append(f"ALARM {name}: (for {now - known.since:.0f} s) {text}.")
+            still[name] = Raised(known.since, now)
+        else:
+            still[name] = known
+    lines += [f"CLEAR {name}: after {now - known.since:.0f} s." for name, known in raised.items() if name not in found]
+    return lines, still

@@ -1,0 +1,160 @@
+"""What a cluster with an empty volume does, decided by what the vaults hold: a pure function."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from . import wal
+from .vault import Observation, State
+
+
+class Action(Enum):
+    RESTORE = "restore"
+    INITIALIZE = "initialize"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """RESTORE takes the backup from `source` and WAL from `wal_sources` (source first), up to `end`.
+
+    `message` says why; on STOP it names repository, cause and remedy. `warnings` say what else is wrong.
+    """
+
+    action: Action
+    message: str
+    source: Observation | None = None
+    wal_sources: Sequence[Observation] = ()
+    end: wal.Segment | None = None
+    warnings: Sequence[str] = field(default_factory=list)
+
+
+def setting(key: str, value: str) -> str:
+    return f"`pulumi config set marimo-dr:{key} {value}`"
+
+
+def only(repository: str) -> str:
+    """The command that leaves every repository but this one out of the configuration."""
+    return setting("repositories", f"'[\"{repository}\"]'")
+
+
+# What to do about a repository in each state that keeps it from being read. {name} is the repository's.
+REMEDIES = {
+    State.NO_BACKUP: "if it never held data that matters, empty the folder or choose a new one with "
+    "`pulumi config set marimo-dr:repositoryPath PATH`",
+    State.HALF_WRITTEN: "if nothing in it matters, empty the folder or choose a new one with "
+    "`pulumi config set marimo-dr:repositoryPath PATH`",
+    State.WRONG_PASSPHRASE: "set the passphrase it was written with: "
+    "`pulumi config set --secret marimo-dr:repositoryCipher PASSPHRASE`",
+    State.NO_BUCKET: "name the bucket that exists: `pulumi config set marimo-dr:{name}Bucket BUCKET`",
+    State.DENIED: "mend the credentials: {credentials}",
+    State.UNTRUSTED: "trust its certificate authority: `pulumi config set marimo-dr:storeCa \"$(cat ca.crt)\"`",
+    State.UNREACHABLE: "bring it back, or mend its address: `pulumi config set marimo-dr:{name}Endpoint HOST`",
+    State.UNREADABLE: "mend it, as the error says",
+}
+CREDENTIALS = {
+    "s3": "`pulumi config set --secret marimo-dr:s3AccessKey KEY` and `pulumi config set --secret marimo-dr:s3SecretKey KEY`",
+    "gcs": "`pulumi config set --secret marimo-dr:gcsKey KEY`",
+}
+
+
+def describe(observation: Observation) -> str:
+    detail = f" ({observation.detail})" if observation.detail else ""
+    return f"repository {observation.repository} {observation.state.value}{detail}"
+
+
+def remedy(observation: Observation) -> str:
+    name = observation.repository
+    return REMEDIES[observation.state].format(name=name, credentials=CREDENTIALS.get(name, "its key"))
+
+
+def decide(observations: Sequence[Observation], restore_from: str) -> Decision:
+    """Valid stanza where `restore_from` points -> restore; every repository provably empty -> initialize; else stop."""
+    source = next((o for o in observations if o.repository == restore_from), None)
+    if source is None:
+        names = ", ".join(o.repository for o in observations)
+        return stop(
+            f"marimo-dr:restoreFrom is {restore_from}, which is not among the configured repositories ({names})",
+            [setting("restoreFrom", observations[0].repository)],
+        )
+    if source.state is State.VALID:
+        return restore(source, [o for o in observations if o is not source])
+    if all(o.state is State.EMPTY for o in observations):
+        names = " and ".join(o.repository for o in observations)
+        return Decision(Action.INITIALIZE, f"nothing to restore: {names} can be read and hold nothing")
+    return stop("; ".join(map(describe, observations)), remedies(source, observations))
+
+
+def remedies(source: Observation, observations: Sequence[Observation]) -> list[str]:
+    """Ways out when the source holds no backup, the least harmful first."""
+    others = [o for o in observations if o is not source]
+    ways = [f"to restore from {o.repository}: {setting('restoreFrom', o.repository)}" for o in others if o.state is State.VALID]
+    ways += [f"{o.repository}: {remedy(o)}" for o in observations if o.state not in (State.EMPTY, State.VALID)]
+    if source.state is State.EMPTY and not any(o.state is State.VALID for o in others):
+        ways.append(f"to begin a new database without what {others[0].repository} may hold: {only(source.repository)}")
+    return ways
+
+
+def stop(cause: str, ways: Sequence[str]) -> Decision:
+    text = f"{cause}. The database is not started, and nothing has been written anywhere. What to do: " + "; or ".join(ways)
+    return Decision(Action.STOP, text + ". Then `pulumi up`.")
+
+
+def restore(source: Observation, others: Sequence[Observation]) -> Decision:
+    """Restores the newest backup of `source`, with the WAL of every repository that holds the same history."""
+    helpers = [o for o in others if helps(source, o)]
+    archive = source.archive
+    for helper in helpers:
+        archive = wal.merge(archive, helper.archive)
+    if source.backup is None:
+        raise ValueError(f"{source.repository} is valid but has no backup: {source}")
+    reach = wal.reach(source.backup.start, source.backup.stop, archive)
+    if reach.missing is not None:
+        return stop(*gap(source, others, reach))
+    return Decision(
+        Action.RESTORE,
+        f"{source.repository} holds backup {source.backup.label} and its WAL up to {reach.end.name}",
+        source,
+        [source, *helpers],
+        reach.end,
+        [warning(source, o) for o in others if o not in helpers],
+    )
+
+
+def helps(source: Observation, other: Observation) -> bool:
+    same_database = other.state is State.VALID and other.system_id == source.system_id
+    return same_database and wal.agree(source.archive, other.archive)
+
+
+def gap(source: Observation, others: Sequence[Observation], reach: wal.Reach) -> tuple[str, list[str]]:
+    """The cause and the remedies of a segment that no readable repository has."""
+    if reach.missing is None:
+        raise ValueError("there is no gap")
+    asked = " and ".join(o.repository for o in [source, *others] if o is source or helps(source, o))
+    cause = f"WAL segment {reach.missing.name} is missing in {asked}: backup {source.detail} could be replayed only to just before it"
+    lost = f", losing the {reach.later} segments archived after it" if reach.later else ", where it is not yet consistent"
+    ways = [f"to restore from {o.repository}: {setting('restoreFrom', o.repository)}" for o in others if o.state is State.VALID]
+    ways += [f"{o.repository} may hold the segment: {remedy(o)}" for o in others if o.state not in (State.EMPTY, State.VALID)]
+    ways.append(f"put the segment back into {source.repository} from the bucket's older versions")
+    return cause + lost, ways
+
+
+def warning(source: Observation, other: Observation) -> str:
+    """What it means that `other` does not help; archiving to it may fail from now on."""
+    if other.state is State.VALID and other.system_id != source.system_id:
+        return (
+            f"repository {other.repository} holds another database (system identifier {other.system_id}, not "
+            f"{source.system_id}): archiving to it will fail until it is emptied or left out with {only(source.repository)}"
+        )
+    if other.state is State.VALID:
+        return (
+            f"repository {other.repository} holds another history of this database: archiving to it will fail where they "
+            f"collide, until it is emptied or left out with {only(source.repository)}"
+        )
+    if other.state is State.EMPTY:
+        return f"repository {other.repository} is empty: it gets its stanza after the restore, and its first backup from the next job"
+    return (
+        f"{describe(other)}: only {source.repository} is read, and WAL that only {other.repository} may hold is not "
+        f"seen. WAL piles up on the volume until it takes WAL again. {other.repository}: {remedy(other)}, or leave it out: "
+        f"{only(source.repository)}"
+    )

@@ -1,0 +1,126 @@
+"""Which WAL a recovery needs, from the names of the files in an archive: pure functions.
+
+A segment's name is 24 hexadecimal digits: timeline, then the segment's number in two halves of which the second counts
+to 256 (segments of 16 MiB, PostgreSQL's default, which we never change).
+https://www.postgresql.org/docs/17/wal-internals.html
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SEGMENT_BYTES = 16 * 1024 * 1024
+SEGMENTS_PER_FOLDER = 0x1_0000_0000 // SEGMENT_BYTES
+
+SEGMENT = re.compile(r"([0-9A-F]{24})(-[0-9a-f]{40}.*)?")
+HISTORY = re.compile(r"([0-9A-F]{8})\.history")
+
+
+@dataclass(frozen=True, order=True)
+class Segment:
+    timeline: int
+    number: int
+
+    @property
+    def name(self) -> str:
+        high, low = divmod(self.number, SEGMENTS_PER_FOLDER)
+        return f"{self.timeline:08X}{high:08X}{low:08X}"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What one or several repositories hold: `switches` has for each timeline the one before it, and the number of the
+    segment in which it branched off."""
+
+    segments: frozenset[Segment]
+    switches: Mapping[int, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a recovery gets: up to `end`, or only to just before `missing`, which leaves out `later` segments that the
+    archive does hold."""
+
+    end: Segment
+    missing: Segment | None
+    later: int
+
+
+def parse_segment(name: str) -> Segment | None:
+    """Reads the name of a segment as PostgreSQL or as pgBackRest's archive has it; None for any other file."""
+    match = SEGMENT.fullmatch(name)
+    if match is None:
+        return None
+    digits = match[1]
+    return Segment(int(digits[:8], 16), int(digits[8:16], 16) * SEGMENTS_PER_FOLDER + int(digits[16:], 16))
+
+
+def parse_history(text: str) -> tuple[int, int] | None:
+    """The last line of a timeline's history file: (timeline before it, segment number of the switch)."""
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines:
+        return None
+    timeline, position = lines[-1][0], lines[-1][1]
+    high, low = (int(part, 16) for part in position.split("/"))
+    return int(timeline), (high * 0x1_0000_0000 + low) // SEGMENT_BYTES
+
+
+def agree(one: Archive, other: Archive) -> bool:
+    """Whether no timeline branched off at two places: rebuilt twice, each time without sight of the other archive."""
+    return all(other.switches.get(timeline, switch) == switch for timeline, switch in one.switches.items())
+
+
+def merge(one: Archive, other: Archive) -> Archive:
+    """What is found when both are asked."""
+    return Archive(one.segments | other.segments, {**one.switches, **other.switches})
+
+
+def newest_timeline(start: int, archive: Archive) -> int:
+    """The timeline that PostgreSQL aims for: it asks for the next history file until there is none."""
+    timeline = start
+    while timeline + 1 in archive.switches:
+        timeline += 1
+    return timeline
+
+
+def ancestry(start: int, newest: int, archive: Archive) -> list[tuple[int, int | None]]:
+    """[(timeline, the segment in which its successor branched off)…] from `start` to `newest`, which has no successor.
+
+    Empty if `newest` does not descend from `start`.
+    """
+    path: list[tuple[int, int | None]] = [(newest, None)]
+    while path[0][0] != start:
+        switch = archive.switches.get(path[0][0])
+        if switch is None:
+            return []
+        path.insert(0, switch)
+    return path
+
+
+def reach(start: Segment, stop: Segment, archive: Archive) -> Reach:
+    """Follows the archive from `start` to the end of the newest timeline.
+
+    `start` and `stop` are the first and the last segment that the backup needs to be consistent.
+    """
+    path = ancestry(start.timeline, newest_timeline(start.timeline, archive), archive)
+    if not path:
+        return Reach(end=start, missing=start, later=0)
+    needed = needed_segments(start.number, path, archive)
+    following = needed[-1].number + 1 if needed else start.number
+    needed.extend(Segment(path[-1][0], number) for number in range(following, stop.number + 1))
+    for index, segment in enumerate(needed):
+        if segment not in archive.segments:
+            return Reach(end=needed[-1], missing=segment, later=sum(s in archive.segments for s in needed[index:]))
+    return Reach(end=needed[-1], missing=None, later=0)
+
+
+def needed_segments(first: int, path: list[tuple[int, int | None]], archive: Archive) -> list[Segment]:
+    """Every segment from number `first` to the last one that the archive holds, each on the timeline it is read from."""
+    segments: list[Segment] = []
+    for timeline, branch in path:
+        # The segment of the branch is read from the successor, to which PostgreSQL copies its beginning.
+        held = [segment.number for segment in archive.segments if segment.timeline == timeline]
+        last = branch - 1 if branch is not None else max(held, default=first - 1)
+        segments.extend(Segment(timeline, number) for number in range(first, last + 1))
+        first = max(first, last + 1)
+    return segments

@@ -1,0 +1,20 @@
+import { join } from "node:path";
+import { paths } from "../paths";
+import { runAsCommand } from "./command";
+import { type DemoOptions, demoCommand } from "./options";
+import { RebuildReport, writeReport } from "./report";
+import { objectivesTable, phasesTable } from "./show";
+import { tellStory } from "./story";
+import { withLab } from "./surroundings";
+import { shortcomings } from "./verdict";
+
+runAsCommand(async (signal) => {
+  const options = demoCommand().parse().opts<DemoOptions>();
+  const report = await withLab({ keep: options.keep, signal }, () => tellStory(options, signal));
+  const file = join(paths.reports, "rebuild.json");
+  writeReport(file, RebuildReport, report);
+  console.log(`\n${objectivesTable(report)}\n${phasesTable(report)}\nThe same as JSON: ${file}`);
+  const findings = shortcomings(report);
+  for (const finding of findings) console.error(`Not as the plan says: ${finding}`);
+  return findings.length === 0;
+});

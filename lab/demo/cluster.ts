@@ -1,0 +1,97 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { AppsV1Api, BatchV1Api, CoreV1Api, KubeConfig, V1Job, VersionApi } from "@kubernetes/client-node";
+import { labels } from "../../domain/patroni";
+import { type LogLine, parseLog, tellsOfRestore } from "./recovery-log";
+
+/** What the demo asks a region's Kubernetes. */
+export interface Cluster {
+  readonly core: CoreV1Api;
+  readonly apps: AppsV1Api;
+  readonly batch: BatchV1Api;
+  readonly version: VersionApi;
+  readonly namespace: string;
+}
+
+export function openCluster(kubeconfig: string, context: string, namespace: string): Cluster {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  config.setCurrentContext(context);
+  return {
+    core: config.makeApiClient(CoreV1Api),
+    apps: config.makeApiClient(AppsV1Api),
+    batch: config.makeApiClient(BatchV1Api),
+    version: config.makeApiClient(VersionApi),
+    namespace,
+  };
+}
+
+const JOB_POLL_MS = 500;
+
+/**
+ * Runs a CronJob's job now, as `kubectl create job --from=cronjob/…` does, and waits for its end.
+ *
+ * @throws Error with the job's last log lines when it fails or takes longer than `timeoutSeconds`
+ */
+export async function runCronJob(
+  cluster: Cluster,
+  cronJob: string,
+  job: string,
+  timeoutSeconds: number,
+): Promise<void> {
+  const { batch, namespace } = cluster;
+  const { spec } = await batch.readNamespacedCronJob({ name: cronJob, namespace });
+  const template = spec?.jobTemplate;
+  if (template?.spec === undefined) throw new Error(`CronJob ${cronJob} in ${namespace} has no job template`);
+  const metadata = { name: job, ...(template.metadata?.labels && { labels: template.metadata.labels }) };
+  await runJob(cluster, Object.assign(new V1Job(), { metadata, spec: template.spec }), timeoutSeconds);
+}
+
+/**
+ * Runs a job to its end.
+ *
+ * @returns the last lines of its log
+ * @throws Error with these lines when it fails or takes longer than `timeoutSeconds`
+ */
+export async function runJob(cluster: Cluster, job: V1Job, timeoutSeconds: number): Promise<string> {
+  const { batch, namespace } = cluster;
+  const { metadata } = await batch.createNamespacedJob({ namespace, body: job });
+  const name = metadata?.name ?? "";
+  const deadline = performance.now() + timeoutSeconds * 1000;
+  while (performance.now() < deadline) {
+    const { status } = await batch.readNamespacedJob({ name, namespace });
+    const reached = (type: string) =>
+      status?.conditions?.some((found) => found.type === type && found.status === "True");
+    if (reached("Complete")) return jobLog(cluster, name);
+    if (reached("Failed")) throw new Error(`job ${name} failed; its last words:\n${await jobLog(cluster, name)}`);
+    await delay(JOB_POLL_MS);
+  }
+  throw new Error(`job ${name} is not done after ${timeoutSeconds} s; its last words:\n${await jobLog(cluster, name)}`);
+}
+
+async function jobLog({ core, namespace }: Cluster, job: string): Promise<string> {
+  const { items } = await core.listNamespacedPod({ namespace, labelSelector: `batch.kubernetes.io/job-name=${job}` });
+  const name = items.at(-1)?.metadata?.name;
+  return name === undefined ? "(no pod was started)" : core.readNamespacedPodLog({ name, namespace, tailLines: 20 });
+}
+
+/**
+ * The log of the member that restored the database.
+ *
+ * @throws Error when no member's log tells of a restore
+ */
+export async function restoreLog({ core, namespace }: Cluster): Promise<LogLine[]> {
+  const labelSelector = Object.entries(labels.app)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+  const { items } = await core.listNamespacedPod({ namespace, labelSelector });
+  const members = items.flatMap(({ metadata }) => metadata?.name ?? []);
+  for (const name of members) {
+    const text = await core.readNamespacedPodLog({ name, namespace, container: "postgres", timestamps: true });
+    const lines = parseLog(text);
+    if (tellsOfRestore(lines)) return lines;
+  }
+  throw new Error(
+    `none of the members' logs (${members.join(", ") || "no pods"}) tells of a restore: the database was not brought back, ` +
+      `or a container was restarted since. Look at: kubectl logs -n ${namespace} postgres-0 -c postgres [--previous]`,
+  );
+}

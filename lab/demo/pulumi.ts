@@ -1,0 +1,33 @@
+import { mkdir, rm } from "node:fs/promises";
+import { paths } from "../paths";
+import { run } from "../process";
+
+const pulumi = (log: string, ...args: string[]): Promise<string> =>
+  run("pulumi", ["-C", paths.pulumiProject, "--non-interactive", ...args], { log });
+
+/** An empty stack, as after the loss of Pulumi's state. Its configuration is in the project folder, as it would be in git. */
+export async function initStack(stack: string): Promise<void> {
+  await pulumi("pulumi-stack", "stack", "init", stack);
+}
+
+/** `pulumi up`, as a person would call it. */
+export async function up(stack: string): Promise<void> {
+  await pulumi("pulumi-up", "up", "--stack", stack, "--yes", "--skip-preview");
+}
+
+/** What an operator configures when all but one repository are gone: restore from it, and archive to no other. */
+export async function useOnlyRepository(stack: string, repository: string): Promise<void> {
+  const set = (...args: string[]) => pulumi("pulumi-stack", "config", "--stack", stack, ...args);
+  await set("set", "restoreFrom", repository);
+  await set("rm", "repositories");
+  await set("set", "--path", "repositories[0]", repository);
+}
+
+/** Pulumi's state is gone: all stacks, their history and checkpoints. */
+export async function loseState(): Promise<void> {
+  await rm(paths.pulumiState, { recursive: true, force: true });
+  // The empty folder is the backend itself, as an empty bucket would be.
+  await mkdir(paths.pulumiState);
+}
+
+export const pulumiVersion = (): Promise<string> => run("pulumi", ["version"], { log: "pulumi-stack" });

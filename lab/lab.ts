@@ -1,0 +1,258 @@
+import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { configurePodman, ensureNetwork } from "./engine";
+import { network } from "./environment";
+import { goStep, goTools } from "./go";
+import { clusterImagesStep, loadArchive, nodeImage, postgresImage, storeImages } from "./images";
+import { regionNames, type RegionName } from "./kind";
+import {
+  currentParts,
+  decideParts,
+  ensureKernelModules,
+  installPackages,
+  labExists,
+  missingPackages,
+  officialNodeImage,
+  ownKernelModules,
+  pulumiPrograms,
+  type Parts,
+} from "./parts";
+import { paths } from "./paths";
+import { run, succeeds } from "./process";
+import { runTasks, type Task } from "./progress";
+import { configureStack, installProgram, writeLaunchers } from "./pulumi";
+import { createRegion, destroyRegion, prepareRegions, regionState } from "./regions";
+import { ensure, type Step } from "./step";
+import { removeStore, startStore, storeNames, stores, storeState } from "./stores";
+
+export interface UpOptions {
+  /** Regions to create. Default: all. */
+  regions?: readonly RegionName[];
+}
+
+type GoTool = Parameters<typeof goStep>[0];
+
+function task(title: string, expectedSeconds: number, action: () => Promise<void>): Task {
+  return { title, expectedSeconds, run: action };
+}
+
+function buildTask(step: Step, afterwards?: (directory: string) => void): Task {
+  return task(step.title, step.expectedSeconds, async () => {
+    const { directory } = await ensure(step);
+    afterwards?.(directory);
+  });
+}
+
+/** Builds one module's programs, and puts some of them on the lab's PATH. */
+async function programTask(tool: GoTool, ...installed: string[]): Promise<Task> {
+  return buildTask(await goStep(tool), (directory) => {
+    for (const program of installed) {
+      installProgram(program, join(directory, program));
+    }
+  });
+}
+
+/** kubectl as the official node image has it. */
+async function officialKubectl(): Promise<void> {
+  const container = (await run("docker", ["create", officialNodeImage], { log: "kubectl" })).trim();
+  try {
+    const partial = join(paths.lab, "kubectl.partial");
+    await run("docker", ["cp", `${container}:/usr/bin/kubectl`, partial], { log: "kubectl" });
+    installProgram("kubectl", partial);
+    rmSync(partial);
+  } finally {
+    await run("docker", ["rm", container], { log: "kubectl" });
+  }
+}
+
+async function packagesTask(): Promise<Task[]> {
+  const packages = await missingPackages();
+  return packages.length === 0
+    ? []
+    : [task(`Installing Debian packages: ${packages.join(" ")}`, 60, () => installPackages(packages))];
+}
+
+/** Everything written in Go, one after the other: each build uses all cores by itself. */
+async function programTasks({ engine, officialPulumi }: Parts): Promise<Task[]> {
+  const tasks = [await programTask(goTools.kind, "kind"), await programTask(goTools.stores)];
+  if (engine === "docker") {
+    tasks.push(task("kubectl from the node image", 5, officialKubectl));
+  } else {
+    tasks.push(await programTask(goTools.kubernetes, "kubectl"));
+    for (const tool of [goTools.etcd, goTools.coredns, goTools.localPath]) {
+      tasks.push(await programTask(tool));
+    }
+  }
+  if (!officialPulumi.includes("pulumi")) {
+    tasks.push(await programTask(goTools.pulumi, "pulumi"));
+  }
+  return tasks;
+}
+
+/** Images made of the programs, and the container store with all of them. */
+async function imageTasks({ engine }: Parts): Promise<Task[]> {
+  const tasks: Task[] = [];
+  if (engine === "podman") {
+    tasks.push(buildTask((await nodeImage()).step), buildTask(await clusterImagesStep()));
+  }
+  const storesArchive = await storeImages(engine);
+  tasks.push(
+    buildTask(storesArchive.step),
+    task("Loading the images", 15, async () => {
+      await loadArchive(engine, storesArchive);
+      await prepareRegions(engine);
+    }),
+  );
+  return tasks;
+}
+
+/**
+ * Brings the lab up from whatever is there: packages, programs, images, stores, regions and the stacks' configuration.
+ * What is there already is verified and left alone.
+ */
+export async function up(options: UpOptions = {}): Promise<void> {
+  const parts = await decideParts();
+  if (parts.engine === "podman") {
+    configurePodman();
+    ensureKernelModules();
+  }
+  const regions = options.regions ?? regionNames;
+  await runTasks(await packagesTask());
+  const postgres = await postgresImage(parts.engine);
+  await runTasks([
+    {
+      title: "Programs and images",
+      concurrent: true,
+      tasks: [
+        { title: "Programs", tasks: await programTasks(parts) },
+        { title: "Product", tasks: [buildTask(postgres.step)] },
+      ],
+    },
+    { title: "Images", tasks: await imageTasks(parts) },
+    task("Network", 1, () => ensureNetwork(parts.engine)),
+    {
+      title: "Object stores",
+      tasks: storeNames.map((name) => task(`Store ${name}`, 3, () => startStore(name))),
+    },
+    {
+      title: "Regions",
+      concurrent: true,
+      tasks: regions.map((region) => task(`Region ${region}`, 25, () => createRegion(region))),
+    },
+    task("Pulumi's stacks", 10, async () => {
+      writeLaunchers();
+      for (const region of regionNames) {
+        await configureStack(region);
+      }
+    }),
+  ]);
+}
+
+/** A part of the lab, and how it is. */
+export interface PartStatus {
+  part: string;
+  state: string;
+  where: string;
+}
+
+/** The lab's parts as they are now. */
+export async function status(): Promise<PartStatus[]> {
+  const { engine, officialPulumi } = currentParts();
+  const lines: PartStatus[] = [];
+  for (const region of regionNames) {
+    lines.push({ part: `region ${region}`, state: await regionState(region), where: `kubectl --context=${region}` });
+  }
+  for (const name of storeNames) {
+    const { host, address, folder } = stores[name];
+    lines.push({
+      part: `store ${name}`,
+      state: await storeState(name),
+      where: `https://${host} (${address}), ${folder}`,
+    });
+  }
+  lines.push({ part: "containers", state: engine, where: paths.containers });
+  const own = pulumiPrograms.filter((program) => !officialPulumi.includes(program));
+  lines.push({
+    part: "Pulumi",
+    state: own.length === 0 ? "official" : `made here: ${own.map((name) => name.replace(/^pulumi-/, "")).join(", ")}`,
+    where: paths.pulumiProject,
+  });
+  return lines;
+}
+
+/** Mounts that containers left below the lab's folder, innermost first. */
+function mountsBelow(folder: string): string[] {
+  return readFileSync("/proc/self/mounts", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[1] ?? "")
+    .filter((target) => target.startsWith(folder + "/"))
+    .reverse();
+}
+
+async function removePodman(): Promise<void> {
+  const log = "down";
+  await run("podman", ["rm", "--all", "--force", "--time", "0", "--volumes"], { log });
+  await run("podman", ["volume", "prune", "--force"], { log });
+  await run("podman", ["rmi", "--all", "--force"], { log });
+  for (const target of mountsBelow(paths.lab)) {
+    await run("umount", [target], { log });
+  }
+}
+
+/** Empties the lab's folder; with `keepReports`, of all but the reports. */
+function removeFolder(keepReports: boolean): void {
+  if (!keepReports || !existsSync(paths.reports)) {
+    rmSync(paths.lab, { recursive: true, force: true });
+    return;
+  }
+  for (const entry of readdirSync(paths.lab)) {
+    if (join(paths.lab, entry) !== paths.reports) {
+      rmSync(join(paths.lab, entry), { recursive: true, force: true });
+    }
+  }
+}
+
+export interface DownOptions {
+  /** Whether to remove the build cache as well, which other checkouts use too. Default: no. */
+  removeCache?: boolean;
+  /** Whether reports of the demo and the benchmark outlive the lab that they were measured in. Default: no. */
+  keepReports?: boolean;
+}
+
+/** Removes all that the lab made on this machine, but not Debian's packages. */
+export async function down({ removeCache = false, keepReports = false }: DownOptions = {}): Promise<void> {
+  if (labExists()) {
+    const { engine } = currentParts();
+    await runTasks([
+      {
+        title: "Regions",
+        concurrent: true,
+        tasks: regionNames.map((region) => task(`Region ${region}`, 5, () => destroyRegion(region))),
+      },
+      {
+        title: "Object stores",
+        tasks: storeNames.map((name) => task(`Store ${name}`, 2, () => removeStore(name))),
+      },
+      task("Network", 1, async () => {
+        if (await succeeds(engine, ["network", "inspect", network])) {
+          await run(engine, ["network", "rm", network], { log: "down" });
+        }
+      }),
+      task("Containers and images", 5, async () => {
+        if (engine === "podman") {
+          await removePodman();
+        }
+      }),
+    ]);
+    const modules = ownKernelModules();
+    if (modules !== undefined) {
+      rmSync(modules, { recursive: true });
+    }
+  }
+  removeFolder(keepReports);
+  if (removeCache) {
+    // Go makes the modules that it downloads read-only, which root may remove and others may not.
+    await run("chmod", ["-R", "u+w", paths.cache], { log: "down" });
+    rmSync(paths.cache, { recursive: true, force: true });
+  }
+}

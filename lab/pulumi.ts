@@ -1,0 +1,105 @@
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { parse, stringify } from "yaml";
+import { authorityFile } from "./certificates";
+import { postgresImage } from "./images";
+import { currentParts, engine, pulumiPrograms, type PulumiProgram } from "./parts";
+import { paths } from "./paths";
+import { run } from "./process";
+import type { RegionName } from "./kind";
+import { labSecrets } from "./secrets";
+import { stores } from "./stores";
+
+/** The lab's stand-ins, for programs of Pulumi that aren't there. */
+const standIns: Record<Exclude<PulumiProgram, "pulumi">, string> = {
+  "pulumi-language-nodejs": "language-nodejs.ts",
+  "pulumi-resource-kubernetes": "kubernetes/main.ts",
+  "pulumi-resource-random": "random.ts",
+  "pulumi-resource-tls": "tls.ts",
+};
+
+/** Puts a program into the lab's folder on PATH. The rename lets a running one finish undisturbed. */
+export function installProgram(name: string, source: string): void {
+  mkdirSync(paths.bin, { recursive: true });
+  const partial = join(paths.bin, `${name}.partial`);
+  copyFileSync(source, partial);
+  chmodSync(partial, 0o755);
+  renameSync(partial, join(paths.bin, name));
+}
+
+/** Launchers of the stand-ins for those of Pulumi's programs that the machine doesn't have. */
+export function writeLaunchers(): void {
+  mkdirSync(paths.bin, { recursive: true });
+  const { officialPulumi } = currentParts();
+  for (const program of pulumiPrograms) {
+    if (program === "pulumi" || officialPulumi.includes(program)) {
+      continue;
+    }
+    const file = join(paths.root, "lab", "engine", standIns[program]);
+    const loader = require.resolve("tsx/cjs");
+    const launcher = `#!/bin/sh\nexec "${process.execPath}" --require "${loader}" "${file}" "$@"\n`;
+    writeFileSync(join(paths.bin, program), launcher, { mode: 0o755 });
+  }
+}
+
+/** Pulumi's project folder of the lab: the product's own project, whose program lies two folders up. */
+function writeProject(): void {
+  mkdirSync(paths.pulumiProject, { recursive: true });
+  mkdirSync(paths.pulumiState, { recursive: true });
+  const project = parse(readFileSync(join(paths.root, "Pulumi.yaml"), "utf8")) as Record<string, unknown>;
+  const main = join("..", "..") + "/";
+  writeFileSync(join(paths.pulumiProject, "Pulumi.yaml"), stringify({ ...project, main }));
+}
+
+/** What the lab configures of a region's stack. */
+export async function stackConfiguration(
+  region: RegionName,
+): Promise<{ plain: Record<string, string>; secret: Record<string, string> }> {
+  const secrets = labSecrets();
+  return {
+    plain: {
+      role: region === "primary" ? "primary" : "standby",
+      region,
+      kubeconfig: paths.kubeconfig,
+      kubeContext: region,
+      clusterGeneration: "1",
+      postgresImage: (await postgresImage(engine())).images[0] ?? "",
+      s3Bucket: stores.s3.bucket,
+      s3Region: "us-east-1",
+      s3Endpoint: stores.s3.host,
+      s3UriStyle: "path",
+      s3KeyType: "shared",
+      gcsBucket: stores.gcs.bucket,
+      gcsEndpoint: stores.gcs.host,
+      gcsKeyType: "token",
+      storeCa: readFileSync(authorityFile, "utf8"),
+    },
+    secret: {
+      s3AccessKey: secrets.s3AccessKey,
+      s3SecretKey: secrets.s3SecretKey,
+      gcsKey: secrets.gcsToken,
+      repositoryCipher: secrets.repositoryCipher,
+    },
+  };
+}
+
+function pulumi(...args: string[]): Promise<string> {
+  return run("pulumi", ["-C", paths.pulumiProject, "--non-interactive", ...args], { log: "pulumi-stack" });
+}
+
+/** Makes the region's stack if it is missing, and sets all that the lab configures; other keys are left as they are. */
+export async function configureStack(region: RegionName): Promise<void> {
+  writeProject();
+  await pulumi("stack", "select", "--create", "--stack", region);
+  const { plain, secret } = await stackConfiguration(region);
+  const settings = (flag: string, values: Record<string, string>): string[] =>
+    Object.entries(values).flatMap(([key, value]) => [flag, `${key}=${value}`]);
+  await pulumi(
+    "config",
+    "set-all",
+    "--stack",
+    region,
+    ...settings("--plaintext", plain),
+    ...settings("--secret", secret),
+  );
+}

@@ -1,0 +1,173 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { copyContainerStore, prepareContainerStore } from "./containerstore";
+import { ensureNetwork, type Engine } from "./engine";
+import { labEnvironment } from "./environment";
+import { clusterImagesStep, loadArchive, nodeImage, postgresImage, type ImageArchive } from "./images";
+import { clusterName, cniConfiguration, corefileWithHosts, kindConfiguration, nodeName, regionNames } from "./kind";
+import type { RegionName } from "./kind";
+import { engine, officialNodeImage } from "./parts";
+import { paths } from "./paths";
+import { run, succeeds } from "./process";
+import { outputOf } from "./step";
+import { storeHosts } from "./stores";
+
+export type { RegionName } from "./kind";
+
+const folderOf = (region: RegionName): string => join(paths.regions, region);
+const kubeconfigOf = (region: RegionName): string => join(folderOf(region), "kubeconfig");
+const logOf = (region: RegionName): string => `region-${region}`;
+
+/** kind talks to docker unless told otherwise. */
+function kindEnvironment(): NodeJS.ProcessEnv {
+  return { ...labEnvironment(), ...(engine() === "podman" ? { KIND_EXPERIMENTAL_PROVIDER: "podman" } : {}) };
+}
+
+function kind(region: RegionName, ...args: string[]): Promise<string> {
+  return run("kind", [...args, "--name", clusterName(region)], { log: logOf(region), env: kindEnvironment() });
+}
+
+function kubectl(region: RegionName, args: readonly string[], input?: string): Promise<string> {
+  return run("kubectl", ["--kubeconfig", kubeconfigOf(region), ...args], {
+    log: logOf(region),
+    ...(input === undefined ? {} : { input }),
+  });
+}
+
+interface Kubeconfig {
+  clusters: { name: string; cluster: unknown }[];
+  users: { name: string; user: unknown }[];
+  contexts: { name: string; context: unknown }[];
+}
+
+/** One kubeconfig with a context per region, named after it; each input is what kind wrote for that region. */
+export function mergeKubeconfigs(configs: ReadonlyMap<RegionName, string>): string {
+  const merged: Kubeconfig = { clusters: [], users: [], contexts: [] };
+  for (const [region, text] of configs) {
+    const config = parse(text) as Kubeconfig;
+    merged.clusters.push(...config.clusters.map(({ cluster }) => ({ name: region, cluster })));
+    merged.users.push(...config.users.map(({ user }) => ({ name: region, user })));
+    merged.contexts.push({ name: region, context: { cluster: region, user: region } });
+  }
+  const current = [...configs.keys()][0] ?? "";
+  return stringify({ apiVersion: "v1", kind: "Config", ...merged, "current-context": current });
+}
+
+function writeKubeconfig(): void {
+  const existing = regionNames.filter((region) => existsSync(kubeconfigOf(region)));
+  const configs = new Map(existing.map((region) => [region, readFileSync(kubeconfigOf(region), "utf8")]));
+  const partial = `${paths.kubeconfig}.partial`;
+  writeFileSync(partial, mergeKubeconfigs(configs), { mode: 0o600 });
+  renameSync(partial, paths.kubeconfig);
+}
+
+/** The archives with the images that a new node holds from its first second on. */
+async function preparedArchives(postgres: ImageArchive): Promise<string[]> {
+  return [join(outputOf(await clusterImagesStep()), "images.tar"), postgres.archive];
+}
+
+/** Imports and unpacks the images for all regions to come. With Docker there is nothing to prepare. */
+export async function prepareRegions(engine: Engine): Promise<void> {
+  if (engine === "podman") {
+    const node = await nodeImage();
+    await loadArchive(engine, node);
+    await prepareContainerStore(node, await preparedArchives(await postgresImage(engine)));
+  }
+}
+
+/** Writes what kind needs to know, and returns the file's path. */
+async function writeConfiguration(region: RegionName): Promise<string> {
+  const folder = folderOf(region);
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, "kind.yaml");
+  if (engine() === "docker") {
+    writeFileSync(file, kindConfiguration(region, officialNodeImage));
+    return file;
+  }
+  const node = await nodeImage();
+  const store = await prepareContainerStore(node, await preparedArchives(await postgresImage("podman")));
+  const mounts = { containerStore: join(folder, "containerd"), cni: join(folder, "cni.conflist") };
+  await copyContainerStore(store, mounts.containerStore);
+  writeFileSync(mounts.cni, cniConfiguration(region));
+  writeFileSync(file, kindConfiguration(region, node.images[0] ?? "", mounts));
+  return file;
+}
+
+/** Lets the region's DNS answer for the stores. */
+async function addStoreHosts(region: RegionName): Promise<void> {
+  const system = ["--namespace", "kube-system"];
+  const configuration = JSON.parse(await kubectl(region, [...system, "get", "configmap", "coredns", "-o", "json"])) as {
+    data: { Corefile: string };
+  };
+  configuration.data.Corefile = corefileWithHosts(configuration.data.Corefile, storeHosts);
+  await kubectl(region, ["replace", "--filename", "-"], JSON.stringify(configuration));
+  await kubectl(region, [...system, "scale", "deployment", "coredns", "--replicas=1"]);
+  await kubectl(region, [...system, "rollout", "restart", "deployment", "coredns"]);
+  await kubectl(region, [...system, "rollout", "status", "deployment", "coredns", "--timeout=90s"]);
+}
+
+/** Returns when the region takes workloads: its node is ready and pods get their service account. */
+async function waitUntilReady(region: RegionName): Promise<void> {
+  await kubectl(region, ["wait", "--for=condition=Ready", "node", "--all", "--timeout=120s"]);
+  await kubectl(region, ["wait", "--for=create", "serviceaccount/default", "--timeout=60s"]);
+}
+
+/** Makes sure that the region's node has the image of Postgres, as it is now. */
+async function ensurePostgresImage(region: RegionName): Promise<void> {
+  const postgres = await postgresImage(engine());
+  const [image = ""] = postgres.images;
+  const list = ["exec", nodeName(region), "ctr", "--namespace", "k8s.io", "images", "list", "--quiet"];
+  const present = (await run(engine(), list, { log: logOf(region) })).split("\n");
+  if (!present.includes(image)) {
+    await kind(region, "load", "image-archive", postgres.archive);
+  }
+}
+
+/** State of the region's node: `running`, `exited`, `missing` or what else the engine says. */
+export async function regionState(region: RegionName): Promise<string> {
+  const inspect = ["container", "inspect", "--format", "{{.State.Status}}", nodeName(region)];
+  if (!(await succeeds(engine(), inspect))) {
+    return "missing";
+  }
+  return (await run(engine(), inspect, { log: logOf(region) })).trim();
+}
+
+/** A region from nothing: a Kubernetes cluster that takes workloads, with the image of Postgres on its node. */
+async function makeRegion(region: RegionName): Promise<void> {
+  rmSync(folderOf(region), { recursive: true, force: true });
+  const configuration = await writeConfiguration(region);
+  await kind(region, "create", "cluster", "--config", configuration, "--kubeconfig", kubeconfigOf(region));
+  writeKubeconfig();
+  await addStoreHosts(region);
+}
+
+/**
+ * Makes sure that the region is there and takes workloads: creates it, or starts its node again, or leaves it alone.
+ * The images must have been built before (`up` does).
+ */
+export async function createRegion(region: RegionName): Promise<void> {
+  await ensureNetwork(engine());
+  const state = await regionState(region);
+  // A node without kubeconfig is what an interrupted creation leaves behind.
+  if (state !== "missing" && !existsSync(kubeconfigOf(region))) {
+    await destroyRegion(region);
+  }
+  if (state === "missing" || !existsSync(kubeconfigOf(region))) {
+    await makeRegion(region);
+  } else if (state !== "running") {
+    await run(engine(), ["start", nodeName(region)], { log: logOf(region) });
+  }
+  await waitUntilReady(region);
+  await ensurePostgresImage(region);
+}
+
+/** Destroys the region as a disaster would, without asking it first: its containers and all its volumes. */
+export async function destroyRegion(region: RegionName): Promise<void> {
+  if ((await regionState(region)) === "running") {
+    await run(engine(), ["kill", nodeName(region)], { log: logOf(region) });
+  }
+  await kind(region, "delete", "cluster", "--kubeconfig", kubeconfigOf(region));
+  rmSync(folderOf(region), { recursive: true, force: true });
+  writeKubeconfig();
+}

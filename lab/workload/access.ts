@@ -1,0 +1,97 @@
+import { ApiException, CoreV1Api, KubeConfig, V1Service } from "@kubernetes/client-node";
+import { names } from "../../domain/names";
+import { labels, port } from "../../domain/patroni";
+import type { Connection } from "./connection";
+
+export interface RegionAccess {
+  readonly kubeconfig: string;
+  /** Context of the kubeconfig: the region's name. */
+  readonly context: string;
+  /** @default marimo-erp */
+  readonly namespace?: string;
+}
+
+/**
+ * The lab's own way in from the host, beside the product's Services: a node port follows the leader from pod to pod, where
+ * a port-forward ends with the pod that it led to.
+ */
+const SERVICE = "lab-writer";
+
+const nodePortService = Object.assign(new V1Service(), {
+  metadata: { name: SERVICE },
+  spec: {
+    type: "NodePort",
+    selector: { ...labels.app, [labels.roleKey]: labels.primary },
+    ports: [{ name: "postgres", port: port.postgres, targetPort: port.postgres }],
+  },
+});
+
+/**
+ * Finds the region's database, each time anew: a region that was rebuilt or restarted has another address, password and
+ * certificate authority.
+ */
+export function regionDatabase(access: RegionAccess): () => Promise<Connection> {
+  return async () => {
+    const api = coreApi(access);
+    const namespace = access.namespace ?? "marimo-erp";
+    const [host, nodePort, secrets, tls] = await Promise.all([
+      nodeAddress(api),
+      nodePortOf(api, namespace),
+      api.readNamespacedSecret({ name: names.secrets, namespace }),
+      api.readNamespacedSecret({ name: "postgres-server-tls", namespace }),
+    ]);
+    return {
+      host,
+      port: nodePort,
+      user: decoded(secrets.data, "DB_USER"),
+      password: decoded(secrets.data, "DB_PASSWORD"),
+      database: names.database,
+      tls: { ca: decoded(tls.data, "ca.crt"), serverName: names.writeService },
+    };
+  };
+}
+
+function coreApi({ kubeconfig, context }: RegionAccess): CoreV1Api {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfig);
+  config.setCurrentContext(context);
+  return config.makeApiClient(CoreV1Api);
+}
+
+async function nodeAddress(api: CoreV1Api): Promise<string> {
+  const { items } = await api.listNode();
+  const address = items[0]?.status?.addresses?.find(({ type }) => type === "InternalIP")?.address;
+  if (address === undefined) throw new Error("the region has no node with an address; the database cannot be reached");
+  return address;
+}
+
+async function nodePortOf(api: CoreV1Api, namespace: string): Promise<number> {
+  const service = await readOrCreate(api, namespace);
+  const nodePort = service.spec?.ports?.[0]?.nodePort;
+  if (nodePort === undefined)
+    throw new Error(`service ${SERVICE} in ${namespace} has no node port; delete it and try again`);
+  return nodePort;
+}
+
+async function readOrCreate(api: CoreV1Api, namespace: string): Promise<V1Service> {
+  try {
+    return await api.readNamespacedService({ name: SERVICE, namespace });
+  } catch (error) {
+    if (!hasCode(error, 404)) throw error;
+  }
+  try {
+    return await api.createNamespacedService({ namespace, body: nodePortService });
+  } catch (error) {
+    // Another session of the writer was faster.
+    if (!hasCode(error, 409)) throw error;
+    return api.readNamespacedService({ name: SERVICE, namespace });
+  }
+}
+
+const hasCode = (error: unknown, code: number): boolean => error instanceof ApiException && error.code === code;
+
+function decoded(data: Record<string, string> | undefined, key: string): string {
+  const value = data?.[key];
+  if (value === undefined) throw new Error(`the region's secret has no key ${key}; was it made by this program?`);
+  return Buffer.from(value, "base64").toString("utf8");
+}

@@ -1,0 +1,277 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { loseState } from "../../lab/demo/pulumi";
+import { openCluster, runCronJob } from "../../lab/demo/cluster";
+import { labEnvironment } from "../../lab/environment";
+import { paths } from "../../lab/paths";
+import { configureStack } from "../../lab/pulumi";
+import { createRegion, destroyRegion } from "../../lab/regions";
+import { startStore, stores, stopStore } from "../../lab/stores";
+import {
+  command,
+  configure,
+  database,
+  healthy,
+  inMember,
+  kubectl,
+  leader,
+  loseEverything,
+  memberLog,
+  namespace,
+  pulumi,
+  pulumiArguments,
+  query,
+  region,
+  succeed,
+  underLoad,
+  until,
+  up,
+} from "./region";
+import { withClient } from "../../lab/workload/connection";
+
+const base64 = async (secret: string, key: string): Promise<string> => {
+  const encoded = await succeed(kubectl("get", "secret", secret, "--output", `jsonpath={.data.${key}}`));
+  return Buffer.from(encoded, "base64").toString();
+};
+
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+
+/** The story of one region: each part begins where the one before ended. */
+describe("A region", function () {
+  this.timeout("20m");
+  this.bail(true);
+
+  describe("from nothing", () => {
+    it("comes up by one pulumi up, protected by a base backup in each repository", async () => {
+      await succeed(up());
+      assert.ok(await healthy());
+      const info = await succeed(inMember("postgres-0", "pgbackrest", "--stanza=marimo", "--output=json", "info"));
+      const [stanza] = JSON.parse(info) as [{ backup: { database: { "repo-key": number } }[] }];
+      assert.deepEqual(stanza.backup.map((backup) => backup.database["repo-key"]).sort(), [1, 2]);
+    });
+
+    it("a second pulumi up changes nothing", async () => {
+      await succeed(up("--expect-no-changes"));
+    });
+
+    it("the plan's own command reaches the database", async () => {
+      await query("CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL)");
+      const psql = ["psql", "-U", "postgres", "-d", "marimo_erp", "-c", "SELECT COUNT(*) FROM users;"];
+      assert.match(
+        await succeed(command("kubectl", ["--context", region, "exec", "-n", namespace, "postgres-0", "--", ...psql])),
+        /\(1 row\)/,
+      );
+    });
+
+    it("checks pages, hashes passwords by SCRAM, and takes nobody without TLS or password", async () => {
+      assert.equal(await query("SHOW data_checksums"), "on");
+      assert.equal(await query("SELECT count(*) FROM pg_authid WHERE rolpassword !~ '^SCRAM-SHA-256'"), "0");
+      assert.equal(await query("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"), "true");
+      const good = await database();
+      const connects = (change: object) => withClient({ ...good, ...change }, () => Promise.resolve());
+      await assert.rejects(connects({ tls: undefined }), /no pg_hba.conf entry.*no encryption/);
+      await assert.rejects(connects({ password: "guessed" }), /password authentication failed/);
+    });
+
+    it("a standby streams from the leader", async () => {
+      assert.equal(await query("SELECT string_agg(state, ',') FROM pg_stat_replication"), "streaming");
+    });
+
+    it("the containers can't write to their own file system", async () => {
+      const { code, output } = await inMember("postgres-0", "touch", "/usr/local/bin/x");
+      assert.notEqual(code, 0);
+      assert.match(output, /Read-only file system/);
+    });
+
+    it("everything in the repositories is encrypted", () => {
+      for (const { folder, bucket } of Object.values(stores)) {
+        const files = filesBelow(join(folder, bucket));
+        assert.ok(files.length > 10, bucket);
+        // OpenSSL's mark, which pgBackRest uses.
+        for (const file of files) assert.equal(readFileSync(file).subarray(0, 8).toString(), "Salted__", file);
+      }
+    });
+
+    it("a change by hand shows after a refresh, and pulumi up mends it", async () => {
+      const cronJob = ["cronjob", "postgres-basebackup-diff"];
+      await succeed(kubectl("patch", ...cronJob, "--patch", '{"spec":{"suspend":true,"schedule":"0 4 * * *"}}'));
+      assert.match(await succeed(pulumi("refresh", "--yes", "--skip-preview", "--diff")), /0 4 \* \* \*/);
+      assert.match(await succeed(pulumi("preview", "--diff")), /0 2 \* \* 1,2,3,4,5,6/);
+      await succeed(up());
+      const schedule = await succeed(kubectl("get", ...cronJob, "--output", "jsonpath={.spec.schedule}"));
+      assert.equal(schedule, "0 2 * * 1,2,3,4,5,6");
+    });
+  });
+
+  describe("under load", () => {
+    it("postgres killed by SIGKILL: nothing acknowledged is lost", async () => {
+      const count = await underLoad(async () => {
+        await succeed(inMember(await leader(), "sh", "-c", "kill -9 $(head -1 $PGDATA/postmaster.pid)"));
+      });
+      assert.equal(count.lostWrites, 0);
+      await until("both members are ready", healthy);
+    });
+
+    it("the leader's pod deleted: nothing acknowledged is lost", async () => {
+      const count = await underLoad(async () => {
+        await succeed(kubectl("delete", "pod", await leader()));
+      });
+      assert.equal(count.lostWrites, 0);
+      await until("both members are ready", healthy);
+    });
+
+    it("the region's node killed and started again: nothing acknowledged is lost", async () => {
+      const count = await underLoad(async () => {
+        await succeed(command("podman", ["kill", "marimo-primary-control-plane"]));
+        await createRegion(region);
+      });
+      assert.equal(count.lostWrites, 0);
+      await until("both members are ready", healthy, 300);
+    });
+  });
+
+  describe("lost with Pulumi's state", () => {
+    let passwordBefore = "";
+
+    it("a pulumi up that is killed in the middle is finished by the next one", async () => {
+      await query("INSERT INTO users SELECT n, n || '@example.com' FROM generate_series(1, 1000) AS n");
+      await query("SELECT pg_switch_wal()");
+      await until(
+        "the last WAL is archived",
+        async () =>
+          (await query(
+            "SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) FROM pg_stat_archiver",
+          )) === "true",
+      );
+      passwordBefore = await base64("marimo-secrets", "DB_PASSWORD");
+      await loseEverything();
+
+      const killed = spawn("pulumi", pulumiArguments("up", "--yes", "--skip-preview"), {
+        env: labEnvironment(),
+        stdio: "ignore",
+        detached: true,
+      });
+      await until("the first pod is there", async () => (await kubectl("get", "pod", "postgres-0")).code === 0);
+      process.kill(-(killed.pid ?? 0), "SIGKILL");
+      await once(killed, "exit");
+
+      const locked = await up();
+      assert.notEqual(locked.code, 0);
+      assert.match(locked.output, /locked.*pulumi cancel/s);
+      await succeed(pulumi("cancel", "--yes"));
+      await succeed(up());
+      assert.equal(await query("SELECT count(*) FROM users"), "1000");
+    });
+
+    it("roles have the passwords that the program holds now", async () => {
+      assert.notEqual(await base64("marimo-secrets", "DB_PASSWORD"), passwordBefore);
+      // `query` above has logged in with the new one; the old one is refused.
+      const good = await database();
+      const old = withClient({ ...good, password: passwordBefore }, () => Promise.resolve());
+      await assert.rejects(old, /password authentication failed/);
+      await until(
+        "the standby streams with its new password",
+        async () => (await query("SELECT string_agg(state, ',') FROM pg_stat_replication")) === "streaming",
+      );
+    });
+
+    it("the first backup after the restore succeeds, in both repositories", async () => {
+      const cluster = openCluster(paths.kubeconfig, region, namespace);
+      await runCronJob(cluster, "postgres-basebackup-diff", "after-restore", 300);
+    });
+
+    it("a second loss before anything was archived, and a third after a write, come back too", async () => {
+      await loseEverything();
+      await succeed(up());
+      assert.equal(await query("SELECT count(*) FROM users"), "1000");
+      await query("INSERT INTO users VALUES (1001, 'third@example.com')");
+      await query("SELECT pg_switch_wal()");
+      await until(
+        "the last WAL is archived",
+        async () =>
+          (await query(
+            "SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) FROM pg_stat_archiver",
+          )) === "true",
+      );
+      await loseEverything();
+      await succeed(up());
+      assert.equal(await query("SELECT count(*) FROM users"), "1001");
+    });
+
+    it("two pulumi up at once: the second is refused, the first one goes on", async () => {
+      const first = up();
+      await until("the first holds the lock", () =>
+        Promise.resolve(filesBelow(join(paths.pulumiState, ".pulumi", "locks")).length > 0),
+      );
+      const second = await up();
+      assert.notEqual(second.code, 0);
+      assert.match(second.output, /currently locked/);
+      await succeed(first);
+    });
+  });
+
+  describe("lost, and the way back is blocked", () => {
+    const stops = async (message: RegExp) => {
+      const { code, output } = await command("timeout", [
+        "--signal=INT",
+        "90",
+        "pulumi",
+        ...pulumiArguments("up", "--yes", "--skip-preview"),
+      ]);
+      assert.notEqual(code, 0, output);
+      const log = `${await memberLog("postgres-0")}\n${await memberLog("postgres-1")}`;
+      assert.match(log, message);
+      // A stop initializes nothing.
+      assert.notEqual(
+        (await inMember("postgres-0", "test", "-e", "/var/lib/postgresql/data/pgdata/PG_VERSION")).code,
+        0,
+      );
+    };
+    const fingerprint = () =>
+      filesBelow(paths.stores)
+        .filter((file) => !file.includes("/."))
+        .sort()
+        .join("\n");
+
+    it("both stores down: stops, and names repository, cause and remedy", async () => {
+      await destroyRegion(region);
+      await loseState();
+      await stopStore("s3");
+      await stopStore("gcs");
+      const before = fingerprint();
+      await createRegion(region);
+      await configureStack(region);
+      await stops(/s3.*restoreFrom/s);
+      assert.equal(fingerprint(), before);
+    });
+
+    it("S3 still down: two keys of the configuration bring it back from GCS", async () => {
+      await startStore("gcs");
+      await succeed(pulumi("cancel", "--yes"));
+      await configure("restoreFrom", "gcs");
+      await configure("repositories", '["gcs"]');
+      await succeed(up());
+      assert.equal(await query("SELECT count(*) FROM users"), "1001");
+    });
+
+    it("a wrong passphrase: stops, and changes nothing in the repositories", async () => {
+      await startStore("s3");
+      const before = fingerprint();
+      await loseEverything();
+      await succeed(
+        command(
+          "pulumi",
+          pulumiArguments("config", "set", "--secret", "repositoryCipher", "not the passphrase of these repositories"),
+        ),
+      );
+      await stops(/passphrase.*repositoryCipher/s);
+      assert.equal(fingerprint(), before);
+    });
+  });
+});

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { names } from "../../domain/names";
+import { loseState } from "../../lab/demo/pulumi";
+import { labEnvironment } from "../../lab/environment";
+import { paths } from "../../lab/paths";
+import { configureStack } from "../../lab/pulumi";
+import { createRegion, destroyRegion } from "../../lab/regions";
+import { regionDatabase } from "../../lab/workload/access";
+import { withClient } from "../../lab/workload/connection";
+import { type Count, countAcknowledged } from "../../lab/workload/count";
+import { startWriter } from "../../lab/workload/writer";
+
+/** The region that the lab tests destroy and rebuild. */
+export const region = "primary";
+export const namespace = "marimo-erp";
+
+export interface Outcome {
+  readonly code: number | undefined;
+  /** stdout and stderr as a person would see them. */
+  readonly output: string;
+}
+
+/** Runs a command in the lab's environment; its failure is an outcome like another. */
+export const command = async (file: string, args: readonly string[], seconds = 600): Promise<Outcome> => {
+  const { execa } = await import("execa");
+  const { exitCode, all } = await execa(file, args, {
+    env: labEnvironment(),
+    extendEnv: false,
+    reject: false,
+    all: true,
+    stdin: "ignore",
+    timeout: seconds * 1000,
+  });
+  return { code: exitCode, output: all };
+};
+
+export const succeed = async (running: Promise<Outcome>): Promise<string> => {
+  const { code, output } = await running;
+  assert.equal(code, 0, output);
+  return output;
+};
+
+export const pulumiArguments = (...args: string[]) => [
+  ...["-C", paths.pulumiProject, "--non-interactive", "--stack", region],
+  ...args,
+];
+
+/** The plain CLI on the region's stack. */
+export const pulumi = (...args: string[]): Promise<Outcome> => command("pulumi", pulumiArguments(...args));
+
+export const up = (...args: string[]): Promise<Outcome> => pulumi("up", "--yes", "--skip-preview", ...args);
+
+export const configure = (key: string, value: string): Promise<string> =>
+  succeed(
+    command(
+      "pulumi",
+      pulumiArguments("config", "set", ...(value.startsWith("[") ? ["--type", "json"] : []), key, value),
+    ),
+  );
+
+/** kubectl in the region's namespace. */
+export const kubectl = (...args: string[]): Promise<Outcome> =>
+  command("kubectl", ["--context", region, "--namespace", namespace, ...args]);
+
+export const inMember = (pod: string, ...args: string[]): Promise<Outcome> =>
+  kubectl("exec", pod, "--container", "postgres", "--", ...args);
+
+export const database = regionDatabase({ kubeconfig: paths.kubeconfig, context: region, namespace });
+
+/** One value from the member that takes writes, over TLS and with the password that the program holds. */
+export const query = (sql: string): Promise<string> =>
+  withClient(database, async (client) => {
+    const { rows } = await client.query<unknown[]>({ text: sql, rowMode: "array" });
+    return String(rows[0]?.[0]);
+  });
+
+/** Waits for something that nothing announces. */
+export const until = async (what: string, holds: () => Promise<boolean>, seconds = 120): Promise<void> => {
+  const limit = performance.now() + seconds * 1000;
+  while (!(await holds())) {
+    if (performance.now() > limit) throw new Error(`${what}: not within ${seconds} s`);
+    await pause(500);
+  }
+};
+
+/** Name of the pod that leads. */
+export const leader = async (): Promise<string> => {
+  const selector = `app=postgres,role=primary`;
+  const output = await succeed(
+    kubectl("get", "pods", "--selector", selector, "--output", "jsonpath={.items[*].metadata.name}"),
+  );
+  return output.trim();
+};
+
+/** Whether every member is ready, the standbys streaming. */
+export const healthy = async (): Promise<boolean> => {
+  const { output } = await kubectl(
+    "get",
+    "statefulset",
+    names.statefulSet,
+    "--output",
+    "jsonpath={.status.readyReplicas}",
+  );
+  return output === "2";
+};
+
+let ledgers = 0;
+const ledgerPath = () => join(paths.lab, "tests", `${process.pid}-${(ledgers += 1)}.jsonl`);
+
+/**
+ * Writes at an ERP's pace while a fault is injected and until writes go through again, then counts what was acknowledged.
+ */
+export const underLoad = async (fault: () => Promise<void>): Promise<Count> => {
+  const ledger = ledgerPath();
+  const writer = await startWriter(database, ledger, { commitsPerSecond: 200 });
+  try {
+    const goesOn = async () => {
+      const before = writer.acknowledgedRows();
+      await until("the writer goes on", () => Promise.resolve(writer.acknowledgedRows() > before + 200));
+    };
+    await goesOn();
+    await fault();
+    await goesOn();
+  } finally {
+    await writer.stop();
+  }
+  return countAcknowledged(database, ledger);
+};
+
+/** The region and Pulumi's state are gone, and a new empty region and stack stand in their place. */
+export const loseEverything = async (): Promise<void> => {
+  await destroyRegion(region);
+  await loseState();
+  await createRegion(region);
+  await configureStack(region);
+};
+
+/** Log of the member's Patroni container, the one that was replaced by a restart included. */
+export const memberLog = async (pod: string): Promise<string> => {
+  const [now, before] = await Promise.all([
+    kubectl("logs", pod, "--container", "postgres"),
+    kubectl("logs", pod, "--container", "postgres", "--previous"),
+  ]);
+  return `${before.output}\n${now.output}`;
+};
