@@ -89,11 +89,7 @@ export class PostgresCluster extends ComponentResource {
           name: sharedSettingsName,
           namespace,
           labels: memberLabels,
-          annotations: {
-            config: renderSharedSettings(args),
-            // Patroni writes the same annotation once, at initialization; after that the program's word counts.
-            "pulumi.com/patchForce": "true",
-          },
+          annotations: { config: renderSharedSettings(args) },
         },
       },
       child,

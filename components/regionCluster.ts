@@ -22,4 +22,6 @@ export const regionCluster = (args: RegionClusterArgs): Provider =>
     // Without these every change of a ConfigMap or Secret would delete it and its pods' mounts first.
     enableConfigMapMutable: true,
     enableSecretMutable: true,
+    // What the program declares counts, also where a hand or Patroni has written since.
+    enablePatchForce: true,
   });

@@ -91,8 +91,10 @@ export const renderMemberConfiguration = (args: PgBackRestArgs): string =>
       "tls-server-ca-file": tls.ca,
       "tls-server-auth": `${names.backupClient}=${names.stanza}`,
     },
-    "global:archive-push": { "log-level-console": "warn" },
-    "global:archive-get": { "log-level-console": "warn" },
+    // A repository that can't be reached costs each push this long; with pgBackRest's minute the living one would get nothing
+    // before the backup that waits for its WAL gives up (archive-timeout, a minute too).
+    "global:archive-push": { "log-level-console": "warn", "io-timeout": 10 },
+    "global:archive-get": { "log-level-console": "warn", "io-timeout": 10 },
     [names.stanza]: {
       "pg1-path": paths.pgdata,
       "pg1-socket-path": paths.socket,

@@ -31,7 +31,7 @@ async function request(files: KeyPair, name: string, extensions: readonly string
       ...extensions.flatMap((extension) => ["-addext", extension]),
       ...["-keyout", partial.key, "-out", partial.certificate],
     ],
-    { log: "certificates" },
+    { log: "certificates", env: process.env },
   );
   rmSync(configuration);
   renameSync(partial.certificate, files.certificate);

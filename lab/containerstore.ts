@@ -1,31 +1,31 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { basename, dirname, join, relative } from "node:path";
-import { loadArchive, type ImageArchive } from "./images";
+import { dirname, join, relative } from "node:path";
+import { clusterImages, loadArchive, nodeImage, postgresImage } from "./images";
 import { paths } from "./paths";
 import { run } from "./process";
-import { contentKey } from "./step";
+import { contentKey, ensure } from "./step";
 
 const prepared = join(paths.containers, "stores");
 
-/** Folder of the prepared store that holds exactly these images. */
-async function preparedStore(node: ImageArchive, archives: readonly string[]): Promise<string> {
-  const key = await contentKey(node.step.key, ...archives.map((archive) => basename(dirname(archive))));
-  return join(prepared, key);
-}
-
 /**
- * Makes the container store that a new node starts with: all images imported and unpacked, once, so that a region has
- * them the moment it boots.
+ * The container store that a new node starts with: all images imported and unpacked, once, so that a region has them
+ * the moment it boots. Builds what is missing for it.
  */
-export async function prepareContainerStore(node: ImageArchive, archives: readonly string[]): Promise<string> {
-  const store = await preparedStore(node, archives);
+export async function prepareContainerStore(): Promise<string> {
+  const node = await nodeImage();
+  const archives = [await clusterImages(), await postgresImage("podman")];
+  const store = join(prepared, await contentKey(node.step.key, ...archives.map(({ step }) => step.key)));
   if (existsSync(store)) {
     return store;
   }
+  for (const { step } of [node, ...archives]) {
+    await ensure(step);
+  }
   await loadArchive("podman", node);
-  const partial = `${store}.partial-${process.pid}`;
+  const partial = `${store}.partial`;
+  rmSync(prepared, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
-  const inside = archives.map((archive) => join("/cache", relative(paths.cache, archive)));
+  const inside = archives.map(({ archive }) => join("/cache", relative(paths.cache, archive)));
   const mounts = [`--volume=${partial}:/var/lib/containerd`, `--volume=${paths.cache}:/cache:ro`];
   await run(
     "podman",
@@ -35,11 +35,6 @@ export async function prepareContainerStore(node: ImageArchive, archives: readon
     ],
     { log: "container-store" },
   );
-  for (const entry of readdirSync(prepared)) {
-    if (join(prepared, entry) !== partial) {
-      rmSync(join(prepared, entry), { recursive: true });
-    }
-  }
   renameSync(partial, store);
   return store;
 }

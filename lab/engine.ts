@@ -18,7 +18,7 @@ const dynamicRange = "10.231.0.128/25";
  */
 export function configurePodman(): void {
   const folder = (name: string): string => join(paths.containers, name);
-  for (const name of ["storage", "run", "networks", "static", "volumes", "tmp"]) {
+  for (const name of ["storage", "run", "networks", "volumes", "tmp"]) {
     mkdirSync(folder(name), { recursive: true });
   }
   const { CONTAINERS_CONF, CONTAINERS_STORAGE_CONF } = labVariables();
@@ -36,7 +36,6 @@ default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
-static_dir = "${folder("static")}"
 tmp_dir = "${folder("tmp")}"
 volume_path = "${folder("volumes")}"
 

@@ -8,7 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
 import { imageExists, type Engine } from "./engine";
 import { goStep, goTools, kubernetesVersion, moduleFolder, requiredVersion } from "./go";
@@ -18,13 +18,16 @@ import { contentKey, ensure, outputOf, type Step } from "./step";
 
 const sources = (name: string): string => join(paths.root, "lab", "images", name);
 
+/** How the images are made is part of what they are made from. */
+const recipes = { path: __filename };
+
 /** Debian releases that the images start from. */
 type Suite = "bookworm" | "trixie";
 
 /** An image, and the archive in the cache that holds it. */
 export interface ImageArchive {
   step: Step;
-  /** Names of the images in the archive. */
+  /** Names of the images in the archive that the lab refers to. */
   images: string[];
   archive: string;
 }
@@ -63,7 +66,7 @@ async function baseStep(suite: Suite): Promise<Step> {
     name: `base-${suite}`,
     title: `Debian ${suite} base image`,
     expectedSeconds: 30,
-    key: await contentKey(suite, "minbase", "1"),
+    key: await contentKey(suite, arch(), recipes),
     build: async (directory) => {
       await withFolder(async (folder) => {
         const { main, security } = await mirrors();
@@ -156,18 +159,19 @@ async function controlPlaneImages(kubernetes: string): Promise<string[]> {
   return (await run(join(kubernetes, "kubeadm"), args, { log: "build-cluster-images" })).trim().split("\n");
 }
 
-/** All images that a cluster needs before any workload comes, in one archive. */
-export async function clusterImagesStep(): Promise<Step> {
+/** All images that a cluster needs before any workload comes. */
+export async function clusterImages(): Promise<ImageArchive> {
   const tools = await Promise.all([goTools.kubernetes, goTools.etcd, goTools.coredns, goTools.localPath].map(goStep));
   const log = "build-cluster-images";
   const engine = "podman";
-  return {
+  const step: Step = {
     name: "cluster-images",
     title: "Images of the control plane",
     expectedSeconds: 60,
     key: await contentKey(
       ...tools.map((tool) => tool.key),
       ...["program", "proxy", "small"].map((name) => ({ path: sources(name) })),
+      recipes,
     ),
     build: async (directory) => {
       const [kubernetes, etcd, coredns, localPath] = tools.map((tool) => outputOf(tool)) as [
@@ -206,10 +210,11 @@ export async function clusterImagesStep(): Promise<Step> {
       const busybox = "docker.io/marimo-dr/busybox:lab";
       await buildImage({ engine, tag: busybox, context: sources("small"), target: "busybox", log });
       const all = [...images, provisioner, busybox];
-      await saveImages(engine, all, join(directory, "images.tar"), log);
+      await saveImages(engine, all, join(directory, "image.tar"), log);
       await run(engine, ["rmi", "--force", ...all], { log });
     },
   };
+  return { step, images: [], archive: join(outputOf(step), "image.tar") };
 }
 
 /** The image of a kind node, as kind's own Dockerfile makes it, but from Debian's packages. */
@@ -217,7 +222,7 @@ export async function nodeImage(): Promise<ImageArchive> {
   const kubernetes = await goStep(goTools.kubernetes);
   const kind = `sigs.k8s.io/kind@${requiredVersion(goTools.kind, "sigs.k8s.io/kind")}`;
   const log = "build-node-image";
-  const key = await contentKey(kubernetes.key, kind, { path: sources("node") });
+  const key = await contentKey(recipes, kubernetes.key, kind, { path: sources("node") });
   const image = `localhost/marimo-dr/node:${key}`;
   const step: Step = {
     name: "node-image",
@@ -256,7 +261,7 @@ export async function nodeImage(): Promise<ImageArchive> {
 export async function storeImages(engine: Engine): Promise<ImageArchive> {
   const stores = await goStep(goTools.stores);
   const log = "build-store-images";
-  const key = await contentKey(engine, stores.key, { path: sources("program") });
+  const key = await contentKey(recipes, engine, stores.key, { path: sources("program") });
   const images = ["versitygw", "gcs"].map((program) => `localhost/marimo-dr/${program}:${key}`);
   const step: Step = {
     name: "store-images",

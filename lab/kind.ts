@@ -40,6 +40,8 @@ export function kindConfiguration(region: RegionName, image: string, mounts?: No
       apiServerAddress: "127.0.0.1",
       ...(mounts === undefined ? {} : { disableDefaultCNI: true }),
     },
+    // The lab applies its own DNS instead. kind skips the preflight checks; this list takes the place of kind's.
+    kubeadmConfigPatches: [stringify({ kind: "InitConfiguration", skipPhases: ["preflight", "addon/coredns"] })],
     nodes: [
       {
         role: "control-plane",
@@ -80,21 +82,21 @@ export function cniConfiguration(region: RegionName): string {
 }
 
 /**
- * Adds names that the region's DNS answers itself to CoreDNS's configuration.
- *
- * @throws Error when the configuration isn't the one that kubeadm writes.
+ * The region's DNS: `template` (lab/images/coredns.yaml) with the image, the address that kubelet tells every pod, and
+ * names that it answers by itself.
  */
-export function corefileWithHosts(corefile: string, hosts: Record<string, string>): string {
-  if (/^\s*hosts\b/m.test(corefile)) {
-    return corefile;
-  }
-  const lines = Object.entries(hosts).map(([name, address]) => `        ${address} ${name}\n`);
-  const changed = corefile.replace(
-    /^ *forward /m,
-    (line) => `    hosts {\n${lines.join("")}        fallthrough\n    }\n${line}`,
-  );
-  if (changed === corefile) {
-    throw new Error(`CoreDNS's configuration has no line "forward", before which the lab's names go:\n${corefile}`);
-  }
-  return changed;
+export function dnsManifest(
+  template: string,
+  region: RegionName,
+  image: string,
+  hosts: Record<string, string>,
+): string {
+  // kubeadm gives pods the tenth address of the services' subnet.
+  const address = regionSubnets[region].services.replace(/0\/\d+$/, "10");
+  const indent = / *(?=HOSTS)/.exec(template)?.[0] ?? "";
+  const lines = Object.entries(hosts).map(([name, host]) => `${host} ${name}`);
+  return template
+    .replace("IMAGE", image)
+    .replace("ADDRESS", address)
+    .replace("HOSTS", lines.join(`\n${indent}`));
 }

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { prepareContainerStore } from "./containerstore";
 import { configurePodman, ensureNetwork } from "./engine";
 import { network } from "./environment";
 import { goStep, goTools } from "./go";
-import { clusterImagesStep, loadArchive, nodeImage, postgresImage, storeImages } from "./images";
+import { clusterImages, loadArchive, nodeImage, postgresImage, storeImages } from "./images";
 import { regionNames, type RegionName } from "./kind";
 import {
   currentParts,
@@ -21,13 +22,50 @@ import { paths } from "./paths";
 import { run, succeeds } from "./process";
 import { runTasks, type Task } from "./progress";
 import { configureStack, installProgram, writeLaunchers } from "./pulumi";
-import { createRegion, destroyRegion, prepareRegions, regionState } from "./regions";
+import { createRegion, destroyRegion, regionState } from "./regions";
 import { ensure, type Step } from "./step";
 import { removeStore, startStore, storeNames, stores, storeState } from "./stores";
 
 export interface UpOptions {
   /** Regions to create. Default: all. */
   regions?: readonly RegionName[];
+}
+
+const lock = join(paths.lab, "lock");
+
+/**
+ * Runs `action` as the only one that changes this lab.
+ *
+ * @throws Error when another process is at it.
+ */
+async function alone(action: () => Promise<void>): Promise<void> {
+  mkdirSync(paths.lab, { recursive: true });
+  const holder = existsSync(lock) ? readFileSync(lock, "utf8") : "";
+  if (holder !== "" && existsSync(`/proc/${holder}`)) {
+    throw new Error(`Another process (${holder}) is changing this lab. Wait until it has ended, then try again.`);
+  }
+  rmSync(lock, { force: true });
+  writeFileSync(lock, String(process.pid), { flag: "wx" });
+  try {
+    await action();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+/** Room that the lab's folder takes with all its parts built, with some to work in. */
+const neededBytes = 10 * 1024 ** 3;
+
+/** @throws Error when the disk is too full for the lab. */
+function checkDisk(): void {
+  const { bavail, bsize } = statfsSync(paths.lab);
+  const free = bavail * bsize;
+  if (free < neededBytes) {
+    const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
+    throw new Error(
+      `${paths.lab} has ${gib(free)} of free disk, and the lab needs ${gib(neededBytes)}. Make room, then try again.`,
+    );
+  }
 }
 
 type GoTool = Parameters<typeof goStep>[0];
@@ -93,14 +131,16 @@ async function programTasks({ engine, officialPulumi }: Parts): Promise<Task[]> 
 async function imageTasks({ engine }: Parts): Promise<Task[]> {
   const tasks: Task[] = [];
   if (engine === "podman") {
-    tasks.push(buildTask((await nodeImage()).step), buildTask(await clusterImagesStep()));
+    tasks.push(buildTask((await nodeImage()).step), buildTask((await clusterImages()).step));
   }
   const storesArchive = await storeImages(engine);
   tasks.push(
     buildTask(storesArchive.step),
     task("Loading the images", 15, async () => {
       await loadArchive(engine, storesArchive);
-      await prepareRegions(engine);
+      if (engine === "podman") {
+        await prepareContainerStore();
+      }
     }),
   );
   return tasks;
@@ -111,7 +151,12 @@ async function imageTasks({ engine }: Parts): Promise<Task[]> {
  * What is there already is verified and left alone.
  */
 export async function up(options: UpOptions = {}): Promise<void> {
+  await alone(() => bringUp(options));
+}
+
+async function bringUp(options: UpOptions): Promise<void> {
   const parts = await decideParts();
+  checkDisk();
   if (parts.engine === "podman") {
     configurePodman();
     ensureKernelModules();
@@ -220,7 +265,11 @@ export interface DownOptions {
 }
 
 /** Removes all that the lab made on this machine, but not Debian's packages. */
-export async function down({ removeCache = false, keepReports = false }: DownOptions = {}): Promise<void> {
+export async function down(options: DownOptions = {}): Promise<void> {
+  await alone(() => takeDown(options));
+}
+
+async function takeDown({ removeCache = false, keepReports = false }: DownOptions): Promise<void> {
   if (labExists()) {
     const { engine } = currentParts();
     await runTasks([
@@ -249,10 +298,10 @@ export async function down({ removeCache = false, keepReports = false }: DownOpt
       rmSync(modules, { recursive: true });
     }
   }
-  removeFolder(keepReports);
-  if (removeCache) {
-    // Go makes the modules that it downloads read-only, which root may remove and others may not.
+  if (removeCache && existsSync(paths.cache)) {
+    // Go makes the folders of the modules that it downloads read-only.
     await run("chmod", ["-R", "u+w", paths.cache], { log: "down" });
-    rmSync(paths.cache, { recursive: true, force: true });
+    rmSync(paths.cache, { recursive: true });
   }
+  removeFolder(keepReports);
 }

@@ -62,7 +62,7 @@ export async function run(command: string, args: readonly string[], options: Run
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
   const result = await child;
-  log.end();
+  log.end(`# ${(result.durationMs / 1000).toFixed(1)} s\n`);
   await finished(log);
   if (result.failed) {
     const cause = result.isCanceled

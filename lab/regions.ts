@@ -2,15 +2,15 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { copyContainerStore, prepareContainerStore } from "./containerstore";
-import { ensureNetwork, type Engine } from "./engine";
+import { ensureNetwork } from "./engine";
 import { labEnvironment } from "./environment";
-import { clusterImagesStep, loadArchive, nodeImage, postgresImage, type ImageArchive } from "./images";
-import { clusterName, cniConfiguration, corefileWithHosts, kindConfiguration, nodeName, regionNames } from "./kind";
+import { loadArchive, nodeImage, postgresImage } from "./images";
+import { clusterName, cniConfiguration, dnsManifest, kindConfiguration, nodeName, regionNames } from "./kind";
 import type { RegionName } from "./kind";
 import { engine, officialNodeImage } from "./parts";
 import { paths } from "./paths";
 import { run, succeeds } from "./process";
-import { outputOf } from "./step";
+import { ensure } from "./step";
 import { storeHosts } from "./stores";
 
 export type { RegionName } from "./kind";
@@ -62,20 +62,6 @@ function writeKubeconfig(): void {
   renameSync(partial, paths.kubeconfig);
 }
 
-/** The archives with the images that a new node holds from its first second on. */
-async function preparedArchives(postgres: ImageArchive): Promise<string[]> {
-  return [join(outputOf(await clusterImagesStep()), "images.tar"), postgres.archive];
-}
-
-/** Imports and unpacks the images for all regions to come. With Docker there is nothing to prepare. */
-export async function prepareRegions(engine: Engine): Promise<void> {
-  if (engine === "podman") {
-    const node = await nodeImage();
-    await loadArchive(engine, node);
-    await prepareContainerStore(node, await preparedArchives(await postgresImage(engine)));
-  }
-}
-
 /** Writes what kind needs to know, and returns the file's path. */
 async function writeConfiguration(region: RegionName): Promise<string> {
   const folder = folderOf(region);
@@ -85,8 +71,9 @@ async function writeConfiguration(region: RegionName): Promise<string> {
     writeFileSync(file, kindConfiguration(region, officialNodeImage));
     return file;
   }
+  const store = await prepareContainerStore();
   const node = await nodeImage();
-  const store = await prepareContainerStore(node, await preparedArchives(await postgresImage("podman")));
+  await loadArchive("podman", node);
   const mounts = { containerStore: join(folder, "containerd"), cni: join(folder, "cni.conflist") };
   await copyContainerStore(store, mounts.containerStore);
   writeFileSync(mounts.cni, cniConfiguration(region));
@@ -94,23 +81,21 @@ async function writeConfiguration(region: RegionName): Promise<string> {
   return file;
 }
 
-/** Lets the region's DNS answer for the stores. */
-async function addStoreHosts(region: RegionName): Promise<void> {
-  const system = ["--namespace", "kube-system"];
-  const configuration = JSON.parse(await kubectl(region, [...system, "get", "configmap", "coredns", "-o", "json"])) as {
-    data: { Corefile: string };
-  };
-  configuration.data.Corefile = corefileWithHosts(configuration.data.Corefile, storeHosts);
-  await kubectl(region, ["replace", "--filename", "-"], JSON.stringify(configuration));
-  await kubectl(region, [...system, "scale", "deployment", "coredns", "--replicas=1"]);
-  await kubectl(region, [...system, "rollout", "restart", "deployment", "coredns"]);
-  await kubectl(region, [...system, "rollout", "status", "deployment", "coredns", "--timeout=90s"]);
+/** Applies the region's DNS, with the image that its node brings for kubeadm. */
+async function applyDns(region: RegionName): Promise<void> {
+  const list = 'kubeadm config images list --kubernetes-version "$(cat /kind/version)"';
+  const images = await run(engine(), ["exec", nodeName(region), "sh", "-c", list], { log: logOf(region) });
+  const image = images.split("\n").find((name) => name.includes("coredns")) ?? "";
+  const template = readFileSync(join(paths.root, "lab", "images", "coredns.yaml"), "utf8");
+  await kubectl(region, ["apply", "--filename", "-"], dnsManifest(template, region, image, storeHosts));
 }
 
-/** Returns when the region takes workloads: its node is ready and pods get their service account. */
+/** Returns when the region takes workloads: pods get their service account, are started, and find each other. */
 async function waitUntilReady(region: RegionName): Promise<void> {
   await kubectl(region, ["wait", "--for=condition=Ready", "node", "--all", "--timeout=120s"]);
   await kubectl(region, ["wait", "--for=create", "serviceaccount/default", "--timeout=60s"]);
+  const dns = ["--namespace", "kube-system", "deployment/coredns"];
+  await kubectl(region, ["wait", "--for=condition=Available", ...dns, "--timeout=90s"]);
 }
 
 /** Makes sure that the region's node has the image of Postgres, as it is now. */
@@ -120,6 +105,7 @@ async function ensurePostgresImage(region: RegionName): Promise<void> {
   const list = ["exec", nodeName(region), "ctr", "--namespace", "k8s.io", "images", "list", "--quiet"];
   const present = (await run(engine(), list, { log: logOf(region) })).split("\n");
   if (!present.includes(image)) {
+    await ensure(postgres.step);
     await kind(region, "load", "image-archive", postgres.archive);
   }
 }
@@ -139,12 +125,12 @@ async function makeRegion(region: RegionName): Promise<void> {
   const configuration = await writeConfiguration(region);
   await kind(region, "create", "cluster", "--config", configuration, "--kubeconfig", kubeconfigOf(region));
   writeKubeconfig();
-  await addStoreHosts(region);
+  await applyDns(region);
 }
 
 /**
  * Makes sure that the region is there and takes workloads: creates it, or starts its node again, or leaves it alone.
- * The images must have been built before (`up` does).
+ * Needs a lab that `up` has made.
  */
 export async function createRegion(region: RegionName): Promise<void> {
   await ensureNetwork(engine());

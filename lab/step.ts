@@ -124,12 +124,13 @@ export async function ensure(step: Step, cache: string = paths.cache): Promise<S
   mkdirSync(cache, { recursive: true });
   const built = !(await isWhole(directory));
   if (built) {
-    rmSync(directory, { recursive: true, force: true });
     const partial = `${directory}.partial-${process.pid}`;
     rmSync(partial, { recursive: true, force: true });
     mkdirSync(partial);
     await step.build(partial);
     await writeFile(join(partial, checksumsFile), await checksums(partial));
+    // Another checkout may have finished the same step meanwhile; what was here before is damaged or nothing.
+    rmSync(directory, { recursive: true, force: true });
     renameSync(partial, directory);
   }
   const now = new Date();

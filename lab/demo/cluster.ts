@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { AppsV1Api, BatchV1Api, CoreV1Api, KubeConfig, V1Job, VersionApi } from "@kubernetes/client-node";
+import { AppsV1Api, BatchV1Api, CoreV1Api, V1Job, VersionApi } from "@kubernetes/client-node";
 import { labels } from "../../domain/patroni";
+import { regionApi } from "../workload/kubernetes";
 import { type LogLine, parseLog, tellsOfRestore } from "./recovery-log";
 
 /** What the demo asks a region's Kubernetes. */
@@ -13,14 +14,12 @@ export interface Cluster {
 }
 
 export function openCluster(kubeconfig: string, context: string, namespace: string): Cluster {
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
-  config.setCurrentContext(context);
+  const api = regionApi(kubeconfig, context);
   return {
-    core: config.makeApiClient(CoreV1Api),
-    apps: config.makeApiClient(AppsV1Api),
-    batch: config.makeApiClient(BatchV1Api),
-    version: config.makeApiClient(VersionApi),
+    core: new CoreV1Api(api),
+    apps: new AppsV1Api(api),
+    batch: new BatchV1Api(api),
+    version: new VersionApi(api),
     namespace,
   };
 }

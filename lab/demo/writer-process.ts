@@ -25,7 +25,13 @@ export async function startWriterProcess(
   const { execa } = await import("execa");
   const cli = join(paths.root, "lab", "workload", "cli.ts");
   const args = ["--require", "tsx/cjs", cli, "write", "--region", region, "--ledger", ledger, "--rate", String(rate)];
-  const child = execa(process.execPath, args, { cwd: paths.root, stdin: "ignore", cancelSignal: signal });
+  const child = execa(process.execPath, args, {
+    cwd: paths.root,
+    stdin: "ignore",
+    cancelSignal: signal,
+    // Its last commits and connections wait for answers that no longer come.
+    forceKillAfterDelay: 30_000,
+  });
   const ended = child.then(({ stdout }) => stdout);
   await Promise.race([firstLine(child.stderr), ended.then(endedEarly)]);
   return {

@@ -1,7 +1,8 @@
-import { ApiException, CoreV1Api, KubeConfig, V1Service } from "@kubernetes/client-node";
+import { ApiException, CoreV1Api, V1Service } from "@kubernetes/client-node";
 import { names } from "../../domain/names";
 import { labels, port } from "../../domain/patroni";
 import type { Connection } from "./connection";
+import { regionApi } from "./kubernetes";
 
 export interface RegionAccess {
   readonly kubeconfig: string;
@@ -32,7 +33,7 @@ const nodePortService = Object.assign(new V1Service(), {
  */
 export function regionDatabase(access: RegionAccess): () => Promise<Connection> {
   return async () => {
-    const api = coreApi(access);
+    const api = new CoreV1Api(regionApi(access.kubeconfig, access.context));
     const namespace = access.namespace ?? "marimo-erp";
     const [host, nodePort, secrets, tls] = await Promise.all([
       nodeAddress(api),
@@ -49,13 +50,6 @@ export function regionDatabase(access: RegionAccess): () => Promise<Connection> 
       tls: { ca: decoded(tls.data, "ca.crt"), serverName: names.writeService },
     };
   };
-}
-
-function coreApi({ kubeconfig, context }: RegionAccess): CoreV1Api {
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfig);
-  config.setCurrentContext(context);
-  return config.makeApiClient(CoreV1Api);
 }
 
 async function nodeAddress(api: CoreV1Api): Promise<string> {

@@ -145,8 +145,20 @@ describe("The engine on a real API server", function () {
     }
   });
 
+  it("refuses to create what exists, unless told to adopt it", async () => {
+    await stack.succeed(stack.kubectl("create", "configmap", "settings", "--from-literal=value=by hand"));
+    stack.configure({ upsert: false, manifests: [configMap("1")] });
+    const { code, output } = await stack.pulumi("up", "--yes", "--skip-preview");
+    assert.notEqual(code, 0);
+    assert.match(output, /already exists/);
+    stack.configure({ upsert: true });
+    await stack.up();
+    assert.equal(await stack.get("configmap", "settings", ".data.value"), "1");
+  });
+
   it("replaces for an immutable field", async () => {
-    stack.configure({ manifests: [statefulSet("members")] });
+    // Adopting, the official provider can't preview it: https://github.com/pulumi/pulumi-kubernetes/issues/3984
+    stack.configure({ upsert: false, manifests: [statefulSet("members")] });
     await stack.up();
     const uid = await stack.get("statefulset", "db", ".metadata.uid");
     stack.configure({ manifests: [statefulSet("others")] });
@@ -169,6 +181,8 @@ describe("The engine on a real API server", function () {
     assert.notEqual(code, 0);
     assert.match(output, /'db' timed out waiting to be Ready/);
     assert.match(output, /0 out of 1 replicas succeeded readiness checks/);
+    const refreshed = await stack.pulumi("refresh", "--yes", "--skip-preview");
+    assert.match(refreshed.output, /'db' was created but failed to initialize/);
     // The object is there and known: the next update goes on from it.
     stack.configure({ timeout: 60, manifests: [statefulSet("members", 0)] });
     assert.match(await stack.up(), /~ 1 updated/);

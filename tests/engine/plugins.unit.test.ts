@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ProgramInfo, RunRequest } from "@pulumi/pulumi/proto/language_pb";
 import { GeneratingProvider } from "../../lab/engine/generated";
-import { diffProviders } from "../../lab/engine/kubernetes/kubernetes";
+import { diffProviders } from "../../lab/engine/kubernetes/cluster";
 import { connectionOf, readKubeconfig } from "../../lab/engine/kubernetes/kubeconfig";
 import { settingsOf } from "../../lab/engine/kubernetes/settings";
-import { splitArguments } from "../../lab/engine/language-nodejs";
+import { runArguments, runEnvironment, splitArguments } from "../../lab/engine/language-nodejs";
 import { randomText } from "../../lab/engine/random";
 import { changesOf } from "../../lab/engine/provider";
 import { unknown, plain, secret, type Value } from "../../lab/engine/values";
@@ -17,6 +18,29 @@ describe("Arguments for node", () => {
       ...["--require", "tsx/cjs", "--title", "a b", "--x=c d"],
     ]);
     assert.deepEqual(splitArguments(""), []);
+  });
+});
+
+describe("A program's run", () => {
+  const request = new RunRequest().setProject("p").setStack("s").setDryrun(true).setParallel(4).setOrganization("o");
+  request.setMonitorAddress("127.0.0.1:1").setArgsList(["more"]).setConfigsecretkeysList(["p:b"]);
+  const info = new ProgramInfo().setRootDirectory("/r").setProgramDirectory("/r/program").setEntryPoint("index.ts");
+  request.setInfo(info).getConfigMap().set("p:a", "1").set("p:b:c", "2");
+
+  it("has the arguments of the official host", () => {
+    assert.deepEqual(runArguments(request, "127.0.0.1:2"), [
+      ...["--monitor", "127.0.0.1:1", "--engine", "127.0.0.1:2", "--organization", "o", "--project", "p"],
+      ...["--root-directory", "/r", "--stack", "s", "--pwd", "/r/program", "--dry-run", "--parallel", "4"],
+      ...["index.ts", "more"],
+    ]);
+  });
+
+  it("has the configuration in its environment, and ts-node only where it isn't turned off", () => {
+    const environment = runEnvironment(request, { typescript: false });
+    assert.deepEqual(JSON.parse(environment["PULUMI_CONFIG"] ?? ""), { "p:config:a": "1", "p:config:b:c": "2" });
+    assert.equal(environment["PULUMI_CONFIG_SECRET_KEYS"], '["p:b"]');
+    assert.equal(environment["PULUMI_NODEJS_TYPESCRIPT"], undefined);
+    assert.equal(runEnvironment(request, {})["PULUMI_NODEJS_TYPESCRIPT"], "true");
   });
 });
 

@@ -55,7 +55,7 @@ export class TestStack {
   }
 
   async remove(): Promise<void> {
-    await this.succeed(this.kubectl("delete", "namespace", this.namespace, "--ignore-not-found"));
+    await this.succeed(this.kubectl("delete", "namespace", this.namespace, "--wait=false"));
     rmSync(this.folder, { recursive: true });
   }
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MIB = 1024 * 1024
+GIB = 1024 * MIB
 
-# At the lab's and the default's 10 GiB, 20 % is a bit over an hour of WAL at 0.5 MB/s: enough for a person to come.
-SPACE_WARNING_SHARE = 0.20
-# PostgreSQL stops with a PANIC when it can't write WAL; below this a checkpoint's recycling can no longer be counted on.
-SPACE_CRITICAL_SHARE = 0.08
+# Below a fifth a person should come. On a large volume 8 GiB are enough: half an hour of WAL at 4 MiB/s.
+SPACE_WARNING_SHARE, SPACE_WARNING_BYTES = 0.20, 8 * GIB
+# PostgreSQL stops with a PANIC when it can't write WAL; this much lasts for minutes.
+SPACE_CRITICAL_SHARE, SPACE_CRITICAL_BYTES = 0.08, 2 * GIB
 # A quarter of the volume in pg_wal is far above what max_wal_size keeps: something holds WAL back.
 WAL_SHARE = 0.25
 # archive_timeout is 60 s: an archiver that has failed for two of them has lost its recovery point objective's margin.
@@ -42,14 +43,15 @@ def alarms(measured: Measurement) -> dict[str, str]:
     """What is wrong now: name of the alarm -> what, value, what follows, what to do."""
     found: dict[str, str] = {}
     free = percent(measured.free_bytes, measured.volume_bytes)
-    if measured.free_bytes < SPACE_CRITICAL_SHARE * measured.volume_bytes:
+    critical = min(SPACE_CRITICAL_SHARE * measured.volume_bytes, SPACE_CRITICAL_BYTES)
+    if measured.free_bytes < critical:
         found["volume-full"] = (
             f"free space is {free}: when it ends, PostgreSQL stops (no data is lost, and it recovers when space returns). "
             "Enlarge the volume, or mend what holds WAL back (see other alarms); never delete files in pg_wal by hand"
         )
-    elif measured.free_bytes < SPACE_WARNING_SHARE * measured.volume_bytes:
+    elif measured.free_bytes < min(SPACE_WARNING_SHARE * measured.volume_bytes, SPACE_WARNING_BYTES):
         found["volume-filling"] = (
-            f"free space is {free}: below {SPACE_CRITICAL_SHARE:.0%} it is critical. Enlarge the volume "
+            f"free space is {free}: below {critical / MIB:.0f} MiB it is critical. Enlarge the volume "
             "(`pulumi config set marimo-dr:postgresStorage SIZE`), or mend what holds WAL back (see other alarms)"
         )
     if measured.wal_bytes > WAL_SHARE * measured.volume_bytes:

@@ -1,6 +1,5 @@
 """marimo-backup full|diff|first: backs up into each repository, from a pod that reaches the members over TLS."""
 
-import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -20,16 +19,6 @@ class Failure:
     remedy: str
 
 
-def has_backup(settings: Settings, number: int) -> bool:
-    output = vault.ask(settings, number, f"--stanza={settings.stanza}", "info", "--output=json")
-    status = next(repo["status"] for repo in json.loads(output, strict=False)[0]["repo"] if repo["key"] == number)
-    if status["code"] == vault.STATUS_OK:
-        return True
-    if status["code"] in (vault.STATUS_MISSING_STANZA_PATH, vault.STATUS_NO_BACKUP):
-        return False
-    raise vault.Unreadable(status["message"])
-
-
 def failure(repository: str, message: str) -> Failure:
     state = vault.state_of_error(message)
     observed = vault.Observation(repository, 0, state)
@@ -38,11 +27,8 @@ def failure(repository: str, message: str) -> Failure:
 
 def back_up(settings: Settings, repository: str, number: int, kind: str) -> Failure | None:
     """Makes one backup; None if it succeeded."""
-    created = stanza.create(settings, number)
-    if created.code != 0:
-        return failure(repository, f"stanza-create: {created.error}")
     command = ["pgbackrest", f"--stanza={settings.stanza}", f"--repo={number}", f"--type={kind}", "--log-level-stderr=error"]
-    # The last error line is repeated in the summary, so stderr is passed on line by line and remembered.
+    # What pgBackRest says is passed on as it comes, and its errors are remembered for the summary.
     process = subprocess.Popen([*command, "backup"], stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
     errors: list[str] = []
     for line in process.stderr or ():
@@ -57,11 +43,16 @@ def attempt(settings: Settings, repository: str, number: int, kind: str) -> Fail
     """What `kind` asks for in one repository; a failure is returned, so that the next repository gets its backup."""
     emit("backup-start", repository=repository, kind=kind)
     try:
-        if kind == "first" and has_backup(settings, number):
-            emit("backup-skipped", repository=repository, reason="it has a backup")
-            return None
+        status = stanza.status(settings, number)
     except vault.Unreadable as error:
         return failure(repository, str(error))
+    if kind == "first" and status == vault.STATUS_OK:
+        emit("backup-skipped", repository=repository, reason="it has a backup")
+        return None
+    # Only where it is missing: stanza-create takes locks that a running archive-push or backup may hold.
+    created = stanza.create(settings, number) if status == vault.STATUS_MISSING_STANZA_PATH else None
+    if created is not None and created.code != 0:
+        return failure(repository, f"stanza-create: {created.error}")
     failed = back_up(settings, repository, number, "full" if kind == "first" else kind)
     emit("backup-end", repository=repository, kind=kind, succeeded=failed is None)
     return failed

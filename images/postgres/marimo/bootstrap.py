@@ -6,11 +6,12 @@ import sys
 import time
 from pathlib import Path
 
-from . import marker
+from . import marker, stanza
 from .decision import Action, Decision, decide
 from .events import emit, warn
+from .marker import Unfinished
 from .settings import Settings, SettingsError, read_settings
-from .vault import Observation, observe_all
+from .vault import Observation, State, observe_all
 
 TERMINATION_LOG = Path("/dev/termination-log")
 
@@ -79,7 +80,21 @@ def initialize(settings: Settings) -> int:
     emit("initialize-start")
     code = run([*INITDB, "--pgdata", str(settings.pgdata)])
     emit("initialize-end", exitStatus=code)
-    return 0 if code == 0 else 1
+    if code != 0:
+        return 1
+    # From here on the vaults know this database; if it does not come up at once, the next attempt must not make another.
+    marker.write(settings, Unfinished.INITIALIZED)
+    return 0
+
+
+def resume(settings: Settings) -> int:
+    """Goes on with the database that an ended attempt had initialized."""
+    emit("initialize-resumed")
+    if settings.pgdata.exists():
+        settings.pgdata.rmdir()
+    marker.set_aside(settings).rename(settings.pgdata)
+    stanza.create_all(settings, settings.repositories, "--no-online")
+    return 0
 
 
 def report(message: str) -> None:
@@ -96,8 +111,11 @@ def main() -> int:
     except SettingsError as error:
         report(str(error))
         return 1
+    if marker.read(settings) is Unfinished.INITIALIZED and marker.set_aside(settings).exists():
+        return resume(settings)
     started = time.monotonic()
-    decision = decide(observe_all(settings), settings.restore_from)
+    observations = observe_all(settings)
+    decision = decide(observations, settings.restore_from)
     emit(
         "decision",
         action=decision.action.value,
@@ -113,5 +131,10 @@ def main() -> int:
         report(decision.message)
         return 1
     settings.pgdata.mkdir(mode=0o700, exist_ok=True)
-    marker.write(settings)
-    return restore(settings, decision) if decision.action is Action.RESTORE else initialize(settings)
+    marker.write(settings, Unfinished.COPYING)
+    code = restore(settings, decision) if decision.action is Action.RESTORE else initialize(settings)
+    if code == 0:
+        # Before PostgreSQL runs: its first archive-push would meet stanza-create's lock and wait for a minute.
+        empty = [observed.repository for observed in observations if observed.state is State.EMPTY]
+        stanza.create_all(settings, empty, "--no-online")
+    return code

@@ -5,6 +5,7 @@ import sys
 
 from . import marker
 from .events import emit
+from .marker import Unfinished
 from .settings import read_settings
 
 # A dead repository should cost a new replica seconds: Patroni then copies from the primary (create_replica_methods).
@@ -15,7 +16,7 @@ def main() -> int:
     settings = read_settings()
     number = settings.repositories[settings.restore_from]
     settings.pgdata.mkdir(mode=0o700, exist_ok=True)
-    marker.write(settings)
+    marker.write(settings, Unfinished.COPYING)
     command = ["pgbackrest", f"--stanza={settings.stanza}", f"--repo={number}", f"--io-timeout={IO_TIMEOUT_SECONDS}"]
     # What an interrupted attempt left is kept and compared, so that only the rest is fetched.
     delta = "--delta" if (settings.pgdata / "PG_VERSION").exists() else "--no-delta"

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import ssl
 import urllib.error
 import urllib.request
@@ -12,7 +11,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 from . import marker
-from .events import emit, warn
+from .events import emit
+from .marker import Unfinished
 from .settings import Settings, read_settings
 
 PATRONI_CONFIGURATION = Path("/etc/patroni/patroni.yml")
@@ -27,20 +27,23 @@ class Remains(Enum):
 
     WHOLE = "nothing unfinished"
     UNFINISHED_REPLICA = "a replica that is not whole"
-    UNFINISHED_BOOTSTRAP = "a bootstrap that was not over"
+    UNFINISHED_RESTORE = "a restore that was not over"
+    UNFINISHED_INITIALIZATION = "a new database that was not up yet"
 
 
-def judge(marked: bool, initialize: str | None, control_file: bool) -> Remains:
+def judge(unfinished: Unfinished | None, initialize: str | None, control_file: bool) -> Remains:
     """`initialize` is the annotation of Patroni's ConfigMap: the database's system identifier; empty while a member
     bootstraps the cluster; None before. `control_file`: whether PGDATA has pg_control, which every copy writes last."""
-    if not marked:
+    if unfinished is None:
         return Remains.WHOLE
     if initialize:
         # The cluster has its database: either this member brought it up and was killed before it could remove the marker,
         # or it was on the way to become a replica.
         return Remains.WHOLE if control_file else Remains.UNFINISHED_REPLICA
+    if unfinished is Unfinished.INITIALIZED:
+        return Remains.UNFINISHED_INITIALIZATION
     # Even with pg_control there: it may be replaying, and Patroni would promote it before the end of the archive.
-    return Remains.UNFINISHED_BOOTSTRAP
+    return Remains.UNFINISHED_RESTORE
 
 
 def config_map(method: str, body: object = None) -> dict:
@@ -69,32 +72,33 @@ def config_map(method: str, body: object = None) -> dict:
         raise
 
 
-def clean_up(settings: Settings) -> None:
-    """Makes a volume whose member was killed half-way usable again, by beginning anew."""
+def clean_up(settings: Settings, unfinished: Unfinished) -> None:
+    """Makes a volume whose member was ended half-way usable again. Killed in the middle, the next start does the rest."""
     metadata = config_map("GET").get("metadata", {})
     initialize = metadata.get("annotations", {}).get("initialize")
-    remains = judge(True, initialize, (settings.pgdata / "global" / "pg_control").exists())
+    remains = judge(unfinished, initialize, (settings.pgdata / "global" / "pg_control").exists())
     emit("remains", found=remains.value)
-    if remains is Remains.WHOLE:
-        return marker.remove(settings)
-    if settings.pgdata.exists():
-        marker.empty(settings.pgdata)
-    if remains is Remains.UNFINISHED_BOOTSTRAP and initialize is not None:
+    if remains is Remains.UNFINISHED_INITIALIZATION:
+        left = next((place for place in (settings.pgdata, marker.failed(settings)) if (place / "PG_VERSION").exists()), None)
+        if left is not None:
+            marker.remove_tree(marker.set_aside(settings))
+            left.rename(marker.set_aside(settings))
+    elif remains is not Remains.WHOLE:
+        marker.remove_tree(settings.pgdata)
+    if remains in (Remains.UNFINISHED_RESTORE, Remains.UNFINISHED_INITIALIZATION) and initialize is not None:
         # With the version that was read, so that it can't undo what another member has begun meanwhile.
         version = metadata["resourceVersion"]
         config_map("PATCH", {"metadata": {"resourceVersion": version, "annotations": {"initialize": None}}})
-    # Last: killed before this, the next start does the same again.
-    marker.remove(settings)
+    if remains is not Remains.UNFINISHED_INITIALIZATION:
+        marker.remove(settings)
 
 
 def ready_volume(settings: Settings) -> None:
-    failed = settings.pgdata.with_name(settings.pgdata.name + ".failed")
-    if failed.exists():
-        # Patroni keeps what a failed bootstrap left; the next attempt needs its space, and the vaults hold the original.
-        warn(f"removing {failed}, which a failed bootstrap left")
-        shutil.rmtree(failed)
-    if marker.exists(settings):
-        clean_up(settings)
+    unfinished = marker.read(settings)
+    if unfinished is not None:
+        clean_up(settings, unfinished)
+    # Patroni keeps what a failed bootstrap left; the next attempt needs its space, and the vaults hold the original.
+    marker.remove_tree(marker.failed(settings))
     (settings.volume / "spool").mkdir(mode=0o700, exist_ok=True)
 
 

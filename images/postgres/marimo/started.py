@@ -2,26 +2,24 @@
 
 import sys
 
-from . import marker, stanza
-from .events import emit, warn
-from .pgbackrest import one_line
-from .settings import read_settings
+from . import marker, stanza, vault
+from .settings import Settings, read_settings
+
+
+def lacks_stanza(settings: Settings, repository: str) -> bool:
+    """False if it can't be read either: what can't be told now is the next backup job's to mend."""
+    try:
+        return stanza.status(settings, settings.repositories[repository]) == vault.STATUS_MISSING_STANZA_PATH
+    except vault.Unreadable:
+        return False
 
 
 def main() -> int:
     """Patroni's arguments are the action, the role and the scope."""
     settings = read_settings()
     marker.remove(settings)
-    if sys.argv[2] != "primary":
-        return 0
-    for repository, number in settings.repositories.items():
-        result = stanza.create(settings, number)
-        emit("stanza", repository=repository, exitStatus=result.code)
-        if result.code != 0:
-            # Not a reason to keep the database down: WAL waits on the volume, and every backup job tries this again.
-            warn(
-                f"ALARM stanza: repository {repository} takes no WAL: stanza-create failed ({one_line(result.error)}). The database "
-                "runs and WAL waits on its volume; mend the repository, then the next backup job creates the stanza, or "
-                f"now: kubectl create job --from=cronjob/postgres-basebackup-full ready-{repository}"
-            )
+    if sys.argv[2] == "primary":
+        # A repository that was added to the configuration. Asked first, because stanza-create holds the archive's lock,
+        # and an archive-push that meets it waits for a minute.
+        stanza.create_all(settings, [name for name in settings.repositories if lacks_stanza(settings, name)])
     return 0

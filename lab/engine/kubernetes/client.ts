@@ -92,6 +92,10 @@ export class Client {
     return (await this.placesOf(apiVersion)).get(kind)?.namespaced;
   }
 
+  async list(of: Values, query: Record<string, string>): Promise<Values[]> {
+    return listAt(await this.json({ method: "GET", path: await this.collectionOf(of), query }), "items");
+  }
+
   /**
    * Follows the objects of a kind in a namespace, beginning with those that exist, until the signal aborts it or
    * the server ends the stream.
@@ -175,9 +179,11 @@ export class Client {
     const url = new URL(server.replace(/\/$/, "") + path);
     url.search = new URLSearchParams(query).toString();
     const { request } = url.protocol === "http:" ? http : https;
+    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const headers = {
       accept: "application/json",
-      ...(body !== undefined && { "content-type": contentType ?? "application/json" }),
+      // Node says nothing of the length of a DELETE's body by itself.
+      ...(payload && { "content-type": contentType ?? "application/json", "content-length": payload.length }),
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     };
     return new Promise<http.IncomingMessage>((resolve, reject) => {
@@ -189,7 +195,7 @@ export class Client {
           new Error(`${method} ${url.origin}${url.pathname}: ${error.message || String(error)}`, { cause: error }),
         );
       });
-      outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+      outgoing.end(payload);
     });
   }
 }
@@ -211,4 +217,14 @@ function statusOf(text: string): Values {
   } catch {
     return { message: text };
   }
+}
+
+/** What went wrong, and what can be done about it. */
+export function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof ApiError) || error.code !== 409) return error.message;
+  if (error.reason === "AlreadyExists") {
+    return `${error.message}. The resource already exists in the cluster: import it, rename it, or set upsertExistingObjects on the provider to take it over`;
+  }
+  return `${error.message}. Somebody else owns these fields: leave them out, or take them over with the annotation pulumi.com/patchForce: "true" or the provider's enablePatchForce`;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import {
-  changesOf,
   NotReady,
   type Checked,
   type Difference,
@@ -10,22 +10,18 @@ import {
   type Resource,
   type State,
 } from "../provider";
-import { containsUnknown, equal, plainObject, type Values } from "../values";
-import { ApiError, Client, isNotFound } from "./client";
+import { containsUnknown, plainObject, type Values } from "../values";
+import { ApiError, explain, isNotFound, type Client } from "./client";
+import { connect, diffProviders, type Cluster } from "./cluster";
 import { diffObjects } from "./diff";
-import { activeCluster, connectionOf, readKubeconfig } from "./kubeconfig";
 import { takeOver } from "./managers";
 import * as object from "./object";
 import { settingsOf, type Settings } from "./settings";
-import { Unready, untilGone, untilReady, type Wait } from "./waiting";
+import { checkpoint, creator, managerOf, parseState } from "./state";
+import { mustBeReady, Unready, untilGone, untilReady, type Wait } from "./waiting";
 
-/** Under this name the official provider creates; it applies under one of the object's own. */
-const creator = "pulumi-kubernetes";
 /** Creations may come a moment before their namespace or definition: that many tries, pauses doubling from one second. */
 const creationTries = 5;
-
-/** The API server, or why it can't be reached. */
-type Cluster = { readonly client: Client; readonly namespace: string } | { readonly unreachable: string };
 
 export class KubernetesProvider implements Provider {
   private readonly cancelled = new AbortController();
@@ -118,15 +114,22 @@ export class KubernetesProvider implements Provider {
   async read({ urn, type }: Resource, id: string, state: Values, inputs: Values): Promise<State | undefined> {
     if ("unreachable" in this.cluster) return this.readUnreachable(urn, this.cluster.unreachable);
     const known = Object.keys(inputs).length > 0;
+    const { client } = this.cluster;
     const { inputs: old } = parseState(state, inputs);
-    const live = await this.cluster.client.get(known ? old : object.referenceOf(type, id)).catch((error: unknown) => {
+    const live = await client.get(known ? old : object.referenceOf(type, id)).catch((error: unknown) => {
       if (isNotFound(error)) return undefined;
       throw new Error(`${urn} can't be read: ${explain(error)}`);
     });
     if (!live) return undefined;
     const declared = known ? object.prune(live, old) : without(object.normalize(live), "status");
     const marked = object.markSecrets(declared, inputs);
-    return { id, inputs: marked, state: checkpoint(marked, live, managerOf(old, state)) };
+    const result = { id, inputs: marked, state: checkpoint(marked, live, managerOf(old, state)) };
+    if (!known || object.annotationOf(old, "skipAwait") === "true") return result;
+    await mustBeReady(live, client).catch((error: unknown) => {
+      if (error instanceof Unready) throw new NotReady(error.message, [error.message, ...error.reasons], result);
+      throw error;
+    });
+    return result;
   }
 
   async delete({ urn, type }: Resource, id: string, state: Values, { timeout }: Operation): Promise<void> {
@@ -213,7 +216,6 @@ export class KubernetesProvider implements Provider {
       } catch (error) {
         if (!isNotFound(error) || preview || attempt === creationTries) throw error;
         this.log.status(`Retry #${attempt}; creation failed: ${explain(error)}`, urn);
-        const { setTimeout: pause } = await import("node:timers/promises");
         await pause(1000 * 2 ** (attempt - 1), undefined, { signal: this.cancelled.signal });
       }
     }
@@ -259,51 +261,9 @@ export class KubernetesProvider implements Provider {
   }
 }
 
-async function connect(settings: Settings): Promise<Cluster> {
-  try {
-    const connection = connectionOf(readKubeconfig(settings.kubeconfig), settings.selection);
-    const client = new Client(connection);
-    await client.ping();
-    return { client, namespace: connection.namespace };
-  } catch (error) {
-    return { unreachable: explain(error) };
-  }
-}
-
-/** Another cluster means other objects, so a provider that points to another one is replaced, and all its objects. */
-export function diffProviders(olds: Values, news: Values): Difference {
-  const changes = changesOf(olds, news, false);
-  const [oldIdentifier, identifier] = [olds["clusterIdentifier"], news["clusterIdentifier"]];
-  const deciding =
-    identifier && oldIdentifier
-      ? ["clusterIdentifier"].filter(() => identifier !== oldIdentifier)
-      : ["kubeconfig", "context", "cluster"].filter(() => !equal(clusterOf(olds), clusterOf(news)));
-  return {
-    changes: new Map([...changes].map(([name, change]) => [name, { ...change, replace: deciding.includes(name) }])),
-  };
-}
-
-function clusterOf(inputs: Values): Values | undefined {
-  const text = (name: string): string | undefined => object.textAt(inputs, name);
-  try {
-    return activeCluster(readKubeconfig(text("kubeconfig") ?? ""), {
-      context: text("context"),
-      cluster: text("cluster"),
-    });
-  } catch {
-    // Nothing is known of a cluster whose configuration can't be read; that isn't a reason to replace everything.
-    return undefined;
-  }
-}
-
 function autonamed(inputs: Values, name: string): Values {
   const annotations = { ...object.objectAt(inputs, "metadata", "annotations"), "pulumi.com/autonamed": "true" };
   return object.withMetadata(inputs, { name, annotations });
-}
-
-function managerOf(wanted: Values, state: Values): string {
-  const known = object.textAt(state, "__fieldManager");
-  return object.annotationOf(wanted, "patchFieldManager") ?? known ?? `${creator}-${randomBytes(4).toString("hex")}`;
 }
 
 function writeQuery(fieldManager: string, preview: boolean): Record<string, string> {
@@ -315,36 +275,12 @@ function propagationOf(inputs: Values): string {
   return { orphan: "Orphan", background: "Background" }[policy ?? ""] ?? "Foreground";
 }
 
-/** What Pulumi's state keeps: the live object, and beside it the inputs, as the official provider does. */
-function checkpoint(inputs: Values, live: Values, manager: string): Values {
-  return {
-    ...object.markSecrets(live, inputs),
-    __inputs: inputs,
-    __initialApiVersion: object.apiVersionOf(live),
-    __fieldManager: manager,
-  };
-}
-
-function parseState(state: Values, oldInputs: Values): { inputs: Values; live: Values } {
-  const { __inputs, __initialApiVersion, __fieldManager, ...live } = plainObject(state);
-  const kept = object.objectAt({ __inputs, __initialApiVersion, __fieldManager } as Values, "__inputs");
-  return { inputs: Object.keys(kept).length > 0 ? kept : plainObject(oldInputs), live };
-}
-
 function without(values: Values, name: string): Values {
   return Object.fromEntries(Object.entries(values).filter(([key]) => key !== name));
 }
 
 /** Errors that a preview can't avoid: the namespace comes with the same update, or the object will be replaced. */
 function isPreviewable(error: unknown): boolean {
-  return error instanceof ApiError && [403, 404, 409].includes(error.code);
-}
-
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (!(error instanceof ApiError) || error.code !== 409) return error.message;
-  if (error.reason === "AlreadyExists") {
-    return `${error.message}. The resource already exists in the cluster: import it, rename it, or set upsertExistingObjects on the provider to take it over`;
-  }
-  return `${error.message}. Somebody else owns these fields: leave them out, or take them over with the annotation pulumi.com/patchForce: "true" or the provider's enablePatchForce`;
+  if (!(error instanceof ApiError)) return false;
+  return [403, 404, 409].includes(error.code) || error.message.includes("field is immutable");
 }

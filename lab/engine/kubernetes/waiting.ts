@@ -38,7 +38,20 @@ export async function untilReady(object: Values, wait: Wait): Promise<Values> {
   const observed = new Observation(object, condition, wait.report);
   const reason = await observed.end(wait, seconds);
   if (reason === "ready") return observed.object;
-  throw new Unready(messageOf(reason, object, seconds), observed.verdict().reasons);
+  throw new Unready(messageOf(reason, object, seconds), observed.reasons());
+}
+
+/**
+ * Judges an object as it is now.
+ * @throws Unready with the reasons
+ */
+export async function mustBeReady(object: Values, client: Client): Promise<void> {
+  const condition = readinessOf(object);
+  if (!condition) return;
+  const related = condition.related?.(object);
+  const others = related ? await client.list(related.of, related.query) : [];
+  const { ready, reasons } = condition.assess(object, others);
+  if (!ready) throw new Unready(`Resource '${nameOf(object)}' was created but failed to initialize`, reasons);
 }
 
 type End = "ready" | "failed" | "deleted" | "timeout" | "cancelled";
@@ -58,6 +71,8 @@ function messageOf(end: Exclude<End, "ready">, object: Values, seconds: number):
 class Observation {
   private readonly related = new Map<string, Values>();
   private lastStatus = "";
+  /** Why a watch broke, until something is seen again. */
+  private trouble: string | undefined;
   private settling: NodeJS.Timeout | undefined;
   private finish: (end: End) => void = () => undefined;
 
@@ -67,7 +82,14 @@ class Observation {
     private readonly report: (status: string) => void,
   ) {}
 
-  verdict(): Verdict {
+  reasons(): string[] {
+    return [
+      ...this.verdict().reasons,
+      ...(this.trouble === undefined ? [] : [`The last look at it failed: ${this.trouble}`]),
+    ];
+  }
+
+  private verdict(): Verdict {
     return this.condition.assess(this.object, [...this.related.values()]);
   }
 
@@ -96,12 +118,15 @@ class Observation {
   private async watch(client: Client, over: AbortSignal): Promise<void> {
     const related = this.condition.related?.(this.object);
     const itself = { fieldSelector: `metadata.name=${nameOf(this.object)}` };
+    const onTrouble = (error: unknown): void => {
+      this.trouble = error instanceof Error ? error.message : String(error);
+    };
     await Promise.all([
-      follow(over, () =>
+      follow(over, onTrouble, () =>
         client.watch(this.object, itself, (event) => (this.seeItself(event.type, event.object), undefined), over),
       ),
       related &&
-        follow(over, () => {
+        follow(over, onTrouble, () => {
           this.related.clear();
           return client.watch(
             related.of,
@@ -132,6 +157,7 @@ class Observation {
   }
 
   private evaluate(): void {
+    this.trouble = undefined;
     const verdict = this.verdict();
     if (!verdict.ready && verdict.status !== this.lastStatus) this.report((this.lastStatus = verdict.status));
     clearTimeout(this.settling);
@@ -147,12 +173,17 @@ class Observation {
 }
 
 /** Keeps a watch open: servers end it after some time, and may be away for a moment. */
-async function follow(over: AbortSignal, watch: () => Promise<void>): Promise<void> {
+async function follow(
+  over: AbortSignal,
+  onTrouble: (error: unknown) => void,
+  watch: () => Promise<void>,
+): Promise<void> {
   while (!over.aborted) {
     try {
       await watch();
-    } catch {
-      // What was wrong matters only if it lasts, and then the time limit tells what isn't ready.
+    } catch (error) {
+      // Matters only if it lasts; then it is told when the time is over.
+      onTrouble(error);
       await pause(reconnectPause, undefined, { signal: over }).catch(() => undefined);
     }
   }

@@ -17,7 +17,7 @@ const config = new Config();
 const provider = new Provider("cluster", {
   kubeconfig: config.get("kubeconfig") ?? "",
   namespace: config.require("namespace"),
-  upsertExistingObjects: true,
+  upsertExistingObjects: config.getBoolean("upsert") ?? true,
   enableConfigMapMutable: true,
   enableSecretMutable: true,
   enablePatchForce: config.getBoolean("force") ?? true,

@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { askPython } from "./python";
+
+describe("what pgBackRest's errors mean (images/postgres vault.py)", () => {
+  // As pgBackRest 2.60.0 wrote them, against versitygw 1.7.0 and fake-gcs-server 1.55.1; the last three as AWS and Google answer.
+  const errors: [message: string, state: string, short: string][] = [
+    [
+      "[HostConnectError] unable to connect to 'localhost:9443 (127.0.0.1)': [111] Connection refused\n    [HostConnectError] on 7 retries from 105-5000ms: unable to connect to 'localhost:9443 (127.0.0.1)': [111] Connection refused",
+      "UNREACHABLE",
+      "[HostConnectError] unable to connect to 'localhost:9443 (127.0.0.1)': [111] Connection refused",
+    ],
+    [
+      "[FormatError] unable to load info file '/marimo/backup/marimo/backup.info' or '/marimo/backup/marimo/backup.info.copy':\nFormatError: key/value found outside of section at line 1: \u0001\ufffd\u0007\nHINT: has a stanza-create been performed?",
+      "WRONG_PASSPHRASE",
+      "[FormatError] unable to load info file '/marimo/backup/marimo/backup.info'",
+    ],
+    [
+      "[CryptoError] unable to load info file '/marimo/backup/marimo/backup.info' or '/marimo/backup/marimo/backup.info.copy':\nCryptoError: unable to flush",
+      "WRONG_PASSPHRASE",
+      "[CryptoError] unable to load info file '/marimo/backup/marimo/backup.info'",
+    ],
+    [
+      '[ProtocolError] HTTP request failed with 404 (Not Found):\n*** Path/Query ***:\nGET /b/?prefix=marimo\n*** Request Headers ***:\nauthorization: <redacted>\n*** Response Headers ***:\nserver: VERSITYGW\n*** Response Content ***:\n<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist.</Message><RequestId>Y9</RequestId></Error>',
+      "NO_BUCKET",
+      "[ProtocolError] HTTP request failed with 404 (Not Found): NoSuchBucket: The specified bucket does not exist.",
+    ],
+    [
+      "[ProtocolError] HTTP request failed with 404 (Not Found):\n*** Response Content ***:\n<Error><Code>XAdminUserNotFound</Code><Message>No user exists with the provided access key ID.</Message></Error>",
+      "DENIED",
+      "[ProtocolError] HTTP request failed with 404 (Not Found): XAdminUserNotFound: No user exists with the provided access key ID.",
+    ],
+    [
+      "HTTP request failed with 403 (Forbidden):\n*** Response Content ***:\n<Error><Code>SignatureDoesNotMatch</Code><Message>The request signature we calculated does not match</Message></Error>",
+      "DENIED",
+      "HTTP request failed with 403 (Forbidden): SignatureDoesNotMatch: The request signature we calculated does not match",
+    ],
+    [
+      "HTTP request failed with 503 (Service Unavailable)",
+      "UNREACHABLE",
+      "HTTP request failed with 503 (Service Unavailable)",
+    ],
+    [
+      "unable to verify certificate presented by 'localhost:9443 (127.0.0.1)': [20] unable to get local issuer certificate",
+      "UNTRUSTED",
+      "unable to verify certificate presented by 'localhost:9443 (127.0.0.1)': [20] unable to get local issuer certificate",
+    ],
+    ["no answer within 60 s", "UNREACHABLE", "no answer within 60 s"],
+    ["something nobody has seen yet", "UNREADABLE", "something nobody has seen yet"],
+  ];
+  it("names the state and keeps pgBackRest's own words, in one line", () => {
+    const program =
+      "from marimo import vault\ndef answer(m):\n    return [vault.state_of_error(m).name, vault.shorten(m)]\n";
+    const messages = errors.map(([message]) => message);
+    assert.deepEqual(
+      askPython(program, messages),
+      errors.map(([, state, short]) => [state, short]),
+    );
+  });
+});
+
+describe("a volume whose member was killed (images/postgres start.py)", () => {
+  const program =
+    "from marimo.marker import Unfinished\nfrom marimo.start import judge\n" +
+    "def answer(c):\n    return judge(Unfinished(c[0]) if c[0] else None, c[1], c[2]).name\n";
+  const cases: [marker: string | null, initialize: string | null, controlFile: boolean, remains: string][] = [
+    [null, null, false, "WHOLE"],
+    [null, "", true, "WHOLE"],
+    [null, "7711", true, "WHOLE"],
+    ["copying", "7711", true, "WHOLE"],
+    ["copying", "7711", false, "UNFINISHED_REPLICA"],
+    ["copying", "", false, "UNFINISHED_RESTORE"],
+    // Restored and replaying: Patroni would promote it before the end of the archive.
+    ["copying", "", true, "UNFINISHED_RESTORE"],
+    ["copying", null, true, "UNFINISHED_RESTORE"],
+    ["initialized", "", true, "UNFINISHED_INITIALIZATION"],
+    ["initialized", null, false, "UNFINISHED_INITIALIZATION"],
+    ["initialized", "7711", true, "WHOLE"],
+  ];
+  it("is begun anew unless the database is whole or new", () => {
+    assert.deepEqual(
+      askPython(program, cases),
+      cases.map(([, , , remains]) => remains),
+    );
+  });
+});
+
+describe("alarms (images/postgres alarms.py)", () => {
+  const MiB = 1024 * 1024;
+  const GiB = 1024 * MiB;
+  const calm = { volume: 10 * GiB, free: 8 * GiB, wal: 500 * MiB, failing: 0, segment: "" };
+  const program =
+    "from marimo.alarms import Measurement, alarms\n" +
+    "def answer(c):\n    return alarms(Measurement(c['volume'], c['free'], c['wal'], c['failing'], c['segment']))\n";
+  const cases: [title: string, measured: typeof calm, names: string[]][] = [
+    ["nothing", calm, []],
+    ["just enough space", { ...calm, free: 2 * GiB + 1 }, []],
+    ["a fifth is left", { ...calm, free: 2 * GiB - 1 }, ["volume-filling"]],
+    ["less than 8 %", { ...calm, free: 800 * MiB }, ["volume-full"]],
+    ["nothing is left", { ...calm, free: 0, wal: 9 * GiB }, ["volume-full", "wal-piling-up"]],
+    ["17 % of a large volume are plenty", { ...calm, volume: 250 * GiB, free: 42 * GiB }, []],
+    ["8 GiB of a large one are not", { ...calm, volume: 250 * GiB, free: 8 * GiB - 1 }, ["volume-filling"]],
+    ["WAL piles up", { ...calm, wal: 2561 * MiB }, ["wal-piling-up"]],
+    ["archiving has failed for two minutes", { ...calm, failing: 120, segment: "A" }, []],
+    ["and longer", { ...calm, failing: 121, segment: "000000010000000000000007" }, ["archiving-failing"]],
+  ];
+  const answers = () =>
+    askPython<Record<string, string>>(
+      program,
+      cases.map(([, measured]) => measured),
+    );
+
+  it("come at their thresholds", () => {
+    answers().forEach((answer, index) => {
+      assert.deepEqual(Object.keys(answer), cases[index]?.[2], cases[index]?.[0]);
+    });
+  });
+
+  it("say value, consequence and remedy", () => {
+    const text = answers().at(-1)?.["archiving-failing"] ?? "";
+    for (const piece of [
+      "121 s",
+      "000000010000000000000007",
+      "lost with this cluster",
+      "pulumi config set marimo-dr:repositories",
+    ]) {
+      assert.ok(text.includes(piece), `"${piece}" is not in: ${text}`);
+    }
+  });
+
+  it("are said when they come, every five minutes, and when they go", () => {
+    const announce =
+      "from marimo.alarms import announce\n" +
+      "def answer(looks):\n    raised, said = {}, []\n    for now, found in looks:\n" +
+      "        lines, raised = announce(found, raised, now)\n        said.append(lines)\n    return said\n";
+    const looks = [
+      [0, {}],
+      [15, { full: "no space" }],
+      [30, { full: "no space" }],
+      [315, { full: "no space", wal: "much" }],
+      [330, { wal: "much" }],
+      [345, {}],
+      [360, {}],
+    ];
+    assert.deepEqual(askPython(announce, [looks]), [
+      [
+        [],
+        ["ALARM full: no space."],
+        [],
+        ["ALARM full: (for 300 s) no space.", "ALARM wal: much."],
+        ["CLEAR full: after 315 s."],
+        ["CLEAR wal: after 30 s."],
+        [],
+      ],
+    ]);
+  });
+});
+
+describe("the container's environment (images/postgres settings.py)", () => {
+  const program =
+    "from marimo.settings import SettingsError, parse_repositories\n" +
+    "def answer(text):\n    try:\n        return parse_repositories(text)\n    except SettingsError as error:\n        return str(error)\n";
+  it("reads repositories and refuses what is malformed", () => {
+    const [both, one, ...refused] = askPython<Record<string, number> | string>(program, [
+      "s3=1,gcs=2",
+      "gcs=2",
+      "",
+      "s3",
+      "s3=one",
+      "s3=1,s3=2",
+      "s3=1,gcs=1",
+    ]);
+    assert.deepEqual(both, { s3: 1, gcs: 2 });
+    assert.deepEqual(one, { gcs: 2 });
+    refused.forEach((message) => {
+      assert.match(JSON.stringify(message), /^"MARIMO_REPOSITORIES/);
+    });
+  });
+
+  it("hides the other repositories from commands that have no --repo", () => {
+    const hide =
+      "from marimo.pgbackrest import without_other_repositories\ndef answer(c):\n    return without_other_repositories(*c)\n";
+    const configuration =
+      "[global]\nrepo1-type=s3\nrepo2-type=gcs\nrepo12-type=s3\nprocess-max=2\n\n[marimo]\npg1-path=/p\n";
+    assert.deepEqual(askPython(hide, [[configuration, 2]]), [
+      "[global]\nrepo2-type=gcs\nprocess-max=2\n\n[marimo]\npg1-path=/p\n",
+    ]);
+  });
+});
