@@ -8,7 +8,15 @@ import { paths } from "../domain/paths";
 import { type BackupJobArgs, renderBackupJobConfiguration } from "../domain/pgbackrest";
 import type { RepositoryName } from "../domain/repository";
 import { dailyExcept, weekly } from "../domain/schedule";
-import { commonEnvironment, containerSecurity, fromConfigMap, type Mounted, podSecurity, scratch } from "./pods";
+import {
+  commonEnvironment,
+  containerSecurity,
+  fromConfigMap,
+  type Mounted,
+  podDns,
+  podSecurity,
+  scratch,
+} from "./pods";
 
 export interface BaseBackupsArgs extends Omit<BackupJobArgs, "namespace"> {
   readonly namespace: Input<string>;
@@ -61,6 +69,7 @@ export class BaseBackups extends ComponentResource {
       serviceAccountName: "postgres",
       enableServiceLinks: false,
       securityContext: podSecurity,
+      dnsConfig: podDns,
       containers: [
         {
           name: "backup",

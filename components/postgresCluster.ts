@@ -21,6 +21,7 @@ import {
   fromSecretVolume,
   memberEnvironment,
   type Mounted,
+  podDns,
   podSecurity,
   scratch,
 } from "./pods";
@@ -192,6 +193,8 @@ export class PostgresCluster extends ComponentResource {
             metadata: {
               labels: memberLabels,
               annotations: {
+                // `kubectl exec` and `kubectl logs` without --container mean the database.
+                "kubectl.kubernetes.io/default-container": names.statefulSet,
                 "marimo-erp.com/configuration": fingerprint(patroniYml, pgbackrestConf, args.storeCa ?? ""),
               },
             },
@@ -201,6 +204,7 @@ export class PostgresCluster extends ComponentResource {
               // A clean shutdown writes a checkpoint and archives the last WAL.
               terminationGracePeriodSeconds: 120,
               securityContext: podSecurity,
+              dnsConfig: podDns,
               topologySpreadConstraints: ["topology.kubernetes.io/zone", "kubernetes.io/hostname"].map(
                 (topologyKey) => ({
                   topologyKey,

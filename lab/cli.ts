@@ -1,12 +1,13 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import Table from "cli-table3";
 import { Command, Option } from "commander";
-import { labVariables } from "./environment";
+import { labEnvironment, labVariables } from "./environment";
 import { regionNames, type RegionName } from "./kind";
 import { down, status, up } from "./lab";
 import { currentParts, labExists } from "./parts";
 import { paths } from "./paths";
-import { logFile, run } from "./process";
+import { logFile } from "./process";
 import { stores } from "./stores";
 
 async function showStatus(): Promise<void> {
@@ -20,14 +21,14 @@ async function showStatus(): Promise<void> {
 }
 
 /** Prints a store's own log, or the log of what the lab did; without a name, the names. */
-async function showLogs(name: string | undefined): Promise<void> {
+function showLogs(name: string | undefined): void {
   const { engine } = currentParts();
   const containers = Object.values(stores).map(({ container }) => container);
   if (name === undefined) {
     const files = readdirSync(paths.logs).map((file) => file.replace(/\.log$/, ""));
     console.log(`Servers: ${containers.join(" ")}\nWhat the lab did: ${files.join(" ")}`);
   } else if (containers.includes(name)) {
-    console.log(await run(engine, ["logs", "--tail", "500", name], { log: "logs" }));
+    spawnSync(engine, ["logs", "--tail", "500", name], { env: labEnvironment(), stdio: "inherit" });
   } else if (existsSync(logFile(name))) {
     process.stdout.write(readFileSync(logFile(name), "utf8"));
   } else {
@@ -60,5 +61,6 @@ program.command("env").description('Print shell settings: eval "$(npm run -s lab
 
 program.parseAsync().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  // What runs beside the step that failed is stopped; the next start takes it up again.
+  process.exit(1);
 });

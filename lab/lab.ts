@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { prepareContainerStore } from "./containerstore";
 import { configurePodman, ensureNetwork } from "./engine";
 import { network } from "./environment";
+import { removeUnusedChains } from "./firewall";
 import { goStep, goTools } from "./go";
 import { clusterImages, loadArchive, nodeImage, postgresImage, storeImages } from "./images";
 import { regionNames, type RegionName } from "./kind";
@@ -242,6 +243,17 @@ async function removePodman(): Promise<void> {
   for (const target of mountsBelow(paths.lab)) {
     await run("umount", [target], { log });
   }
+  await removeUnusedChains();
+}
+
+/** Removes the lab's images from Docker, which holds others' as well. */
+async function removeDockerImages(): Promise<void> {
+  const log = "down";
+  const filters = ["localhost/marimo-dr/*", "marimo-erp/postgres"].flatMap((name) => ["--filter", `reference=${name}`]);
+  const images = await run("docker", ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", ...filters], { log });
+  for (const image of images.split("\n").filter((line) => line !== "")) {
+    await run("docker", ["rmi", image], { log });
+  }
 }
 
 /** Empties the lab's folder; with `keepReports`, of all but the reports. */
@@ -288,9 +300,7 @@ async function takeDown({ removeCache = false, keepReports = false }: DownOption
         }
       }),
       task("Containers and images", 5, async () => {
-        if (engine === "podman") {
-          await removePodman();
-        }
+        await (engine === "podman" ? removePodman() : removeDockerImages());
       }),
     ]);
     const modules = ownKernelModules();

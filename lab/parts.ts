@@ -64,7 +64,7 @@ export function chooseParts(machine: Machine): Parts {
   const system = machine.apt ? "Debian's apt-get is there" : "there is no apt-get";
   throw new Error(
     `The lab can't run here: ${docker}, and building everything from source needs root on Debian ` +
-      `(this is ${machine.platform}, ${user}; ${system}). Start Docker where docker.io can be reached, or run this as root on Debian 12.`,
+      `(this is ${machine.platform}, ${user}; ${system}). Start Docker where its images can be pulled, or run this as root on Debian 12.`,
   );
 }
 

@@ -14,11 +14,20 @@ export function duration(seconds: number): string {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
-function toListr(task: Task): ListrTask {
+/** The first error of a run, which is shown once, at its end: listr would show it again for every group above. */
+interface Outcome {
+  error?: unknown;
+}
+
+function toListr(task: Task, outcome: Outcome): ListrTask {
   if ("tasks" in task) {
     return {
       title: task.title,
-      task: (_, parent) => parent.newListr(task.tasks.map(toListr), { concurrent: task.concurrent ?? false }),
+      task: (_, parent) =>
+        parent.newListr(
+          task.tasks.map((child) => toListr(child, outcome)),
+          { concurrent: task.concurrent ?? false },
+        ),
     };
   }
   const { title, expectedSeconds, run } = task;
@@ -34,6 +43,9 @@ function toListr(task: Task): ListrTask {
       try {
         await run();
         shown.title = `${title} (took ${elapsed()})`;
+      } catch (error) {
+        outcome.error ??= error;
+        throw new Error(`failed after ${elapsed()}`, { cause: error });
       } finally {
         clearInterval(clock);
       }
@@ -41,8 +53,18 @@ function toListr(task: Task): ListrTask {
   };
 }
 
-/** Runs tasks in order, groups marked concurrent side by side; shows each with its elapsed and its expected time. */
+/**
+ * Runs tasks in order, groups marked concurrent side by side; shows each with its elapsed and its expected time.
+ *
+ * @throws The error of the task that failed first.
+ */
 export async function runTasks(tasks: readonly Task[]): Promise<void> {
   const { Listr } = await import("listr2");
-  await new Listr(tasks.map(toListr), { rendererOptions: { collapseSubtasks: false } }).run();
+  const outcome: Outcome = {};
+  const shown = tasks.map((task) => toListr(task, outcome));
+  try {
+    await new Listr(shown, { rendererOptions: { collapseSubtasks: false } }).run();
+  } catch (error) {
+    throw outcome.error ?? error;
+  }
 }

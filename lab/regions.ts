@@ -1,5 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { get, type RequestOptions } from "node:https";
 import { join } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
 import { parse, stringify } from "yaml";
 import { copyContainerStore, prepareContainerStore } from "./containerstore";
 import { ensureNetwork } from "./engine";
@@ -18,6 +20,9 @@ export type { RegionName } from "./kind";
 const folderOf = (region: RegionName): string => join(paths.regions, region);
 const kubeconfigOf = (region: RegionName): string => join(folderOf(region), "kubeconfig");
 const logOf = (region: RegionName): string => `region-${region}`;
+
+/** A restarted node takes the longest: its pods come back one by one. */
+const readySeconds = 180;
 
 /** kind talks to docker unless told otherwise. */
 function kindEnvironment(): NodeJS.ProcessEnv {
@@ -41,16 +46,20 @@ interface Kubeconfig {
   contexts: { name: string; context: unknown }[];
 }
 
+/** What kind wrote for a region; `clusters` is null once kind has deleted it, until its folder is gone. */
+type KindKubeconfig = { [K in keyof Kubeconfig]: Kubeconfig[K] | null };
+
 /** One kubeconfig with a context per region, named after it; each input is what kind wrote for that region. */
 export function mergeKubeconfigs(configs: ReadonlyMap<RegionName, string>): string {
   const merged: Kubeconfig = { clusters: [], users: [], contexts: [] };
   for (const [region, text] of configs) {
-    const config = parse(text) as Kubeconfig;
+    const config = parse(text) as KindKubeconfig;
+    if (config.clusters === null || config.users === null) continue;
     merged.clusters.push(...config.clusters.map(({ cluster }) => ({ name: region, cluster })));
     merged.users.push(...config.users.map(({ user }) => ({ name: region, user })));
     merged.contexts.push({ name: region, context: { cluster: region, user: region } });
   }
-  const current = [...configs.keys()][0] ?? "";
+  const current = merged.contexts[0]?.name ?? "";
   return stringify({ apiVersion: "v1", kind: "Config", ...merged, "current-context": current });
 }
 
@@ -90,12 +99,39 @@ async function applyDns(region: RegionName): Promise<void> {
   await kubectl(region, ["apply", "--filename", "-"], dnsManifest(template, region, image, storeHosts));
 }
 
-/** Returns when the region takes workloads: pods get their service account, are started, and find each other. */
+/** True when the region's API server answers a GET of `path` with 200. */
+async function answers(region: RegionName, path: string): Promise<boolean> {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfigOf(region));
+  const options: RequestOptions = { timeout: 2000, agent: false };
+  await config.applyToHTTPSOptions(options);
+  return new Promise((resolve) => {
+    const request = get(`${config.getCurrentCluster()?.server ?? ""}${path}`, options, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.once("timeout", () => request.destroy());
+    request.once("error", () => {
+      resolve(false);
+    });
+  });
+}
+
+/**
+ * Returns when the region takes workloads. What Kubernetes says of itself may be from before a restart of the node, so
+ * a pod is asked: when DNS answers through the API server, the node starts pods and connects them.
+ */
 async function waitUntilReady(region: RegionName): Promise<void> {
-  await kubectl(region, ["wait", "--for=condition=Ready", "node", "--all", "--timeout=120s"]);
+  const deadline = Date.now() + readySeconds * 1000;
+  while (!(await answers(region, "/api/v1/namespaces/kube-system/services/kube-dns:ready/proxy/ready"))) {
+    if (Date.now() > deadline) {
+      throw new Error(
+        `Region ${region} has no DNS after ${readySeconds} s. Look at: kubectl --context=${region} get pods --all-namespaces; npm run lab -- logs ${logOf(region)}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
   await kubectl(region, ["wait", "--for=create", "serviceaccount/default", "--timeout=60s"]);
-  const dns = ["--namespace", "kube-system", "deployment/coredns"];
-  await kubectl(region, ["wait", "--for=condition=Available", ...dns, "--timeout=90s"]);
 }
 
 /** Makes sure that the region's node has the image of Postgres, as it is now. */

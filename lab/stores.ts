@@ -56,7 +56,8 @@ function server(name: StoreName): { environment: Record<string, string>; command
     const { s3AccessKey, s3SecretKey } = labSecrets();
     return {
       environment: { ROOT_ACCESS_KEY: s3AccessKey, ROOT_SECRET_KEY: s3SecretKey },
-      command: [...tls, "--port", ":443", "posix", "--versioning-dir", "/versions", "/buckets"],
+      // As the real S3 does: a client's next request needs no new TLS handshake.
+      command: [...tls, "--port", ":443", "--keep-alive", "posix", "--versioning-dir", "/versions", "/buckets"],
     };
   }
   return {

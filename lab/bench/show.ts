@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import { humanTime } from "../demo/show";
+import { humanTime, plain } from "../demo/show";
 import type { BenchReport, Comparison } from "./report";
 import { median } from "./statistics";
 
@@ -22,7 +22,7 @@ const verdict = (met: boolean): string => (met ? "met" : "missed");
 
 /** Ratios and goals. */
 export function goalsTable({ rebuilds, restores, preview, throughput }: BenchReport): string {
-  const table = new Table({ head: ["what", "measured", "baseline", "result", "goal", ""] });
+  const table = new Table({ head: ["what", "measured", "baseline", "result", "goal", ""], style: plain });
   for (const restore of restores) {
     table.push([
       `restore against plain download of ${(restore.downloadBytes / 1e6).toFixed(0)} MB (scale ${restore.scale})`,
@@ -66,7 +66,7 @@ export function goalsTable({ rebuilds, restores, preview, throughput }: BenchRep
 /** How the rebuild grows with the database. */
 export function growthTable(rebuilds: BenchReport["rebuilds"]): string {
   const sizes = rebuilds.map(({ databaseBytes }) => `${(databaseBytes / 1e6).toFixed(0)} MB`);
-  const table = new Table({ head: ["rebuild by phase", ...sizes] });
+  const table = new Table({ head: ["rebuild by phase", ...sizes], style: plain });
   const phases = Object.keys(rebuilds[0]?.phases ?? {}) as (keyof BenchReport["rebuilds"][number]["phases"])[];
   for (const phase of phases) table.push([phase, ...rebuilds.map((rebuild) => humanTime(rebuild.phases[phase]))]);
   table.push(["all", ...rebuilds.map(({ rtoSeconds }) => humanTime(rtoSeconds))]);

@@ -3,6 +3,9 @@ import { componentObjectives, scenarioObjectives } from "../../domain/objectives
 import { archiveTimeout } from "../../domain/parameters";
 import type { RebuildReport } from "./report";
 
+/** No colours: the tables are also read in logs. */
+export const plain = { head: [], border: [] };
+
 /** A length of time for people: `41.2 s`, `3 min 5 s`, `4 h`. */
 export function humanTime(seconds: number): string {
   if (seconds < 60) return `${Number(seconds.toFixed(1))} s`;
@@ -22,7 +25,7 @@ export function humanTime(seconds: number): string {
 export function objectivesTable(report: RebuildReport): string {
   const { database } = componentObjectives;
   const { clusterFailure } = scenarioObjectives;
-  const table = new Table({ head: ["objective", "plan", "measured"] });
+  const table = new Table({ head: ["objective", "plan", "measured"], style: plain });
   table.push(
     ["database, downtime (RTO)", humanTime(database.rto.seconds), humanTime(report.rtoSeconds)],
     [
@@ -40,6 +43,15 @@ export function objectivesTable(report: RebuildReport): string {
   return table.toString();
 }
 
+/** Why what is lost is lost; `undefined` when nothing is. */
+export function lossExplained({ lostWrites, rpoSeconds }: RebuildReport): string | undefined {
+  if (lostWrites === 0) return undefined;
+  return (
+    `${lostWrites} acknowledged writes of the last ${humanTime(rpoSeconds)} are lost: their segment of the log was still ` +
+    `being written when the region went. archive_timeout closes one at least every ${humanTime(archiveTimeout.seconds)}.`
+  );
+}
+
 const phaseTitles: Readonly<Record<keyof RebuildReport["phases"], string>> = {
   destruction: "destruction: last write -> region and state are gone",
   cluster: "cluster: a new, empty region",
@@ -52,7 +64,7 @@ const phaseTitles: Readonly<Record<keyof RebuildReport["phases"], string>> = {
 
 /** Where the time went. */
 export function phasesTable(report: RebuildReport): string {
-  const table = new Table({ head: ["phase", "time"] });
+  const table = new Table({ head: ["phase", "time"], style: plain });
   for (const phase of Object.keys(phaseTitles) as (keyof typeof phaseTitles)[]) {
     table.push([phaseTitles[phase], humanTime(report.phases[phase])]);
   }

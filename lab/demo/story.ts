@@ -56,6 +56,8 @@ class Story {
   private readonly ledgers: { readonly before: string; readonly after: string };
   private readonly moments = { destroyed: 0, clusterStarted: 0, clusterReady: 0, firstWrite: 0, upEnded: 0 };
   private databaseBytes = 0;
+  /** Fails when the writer did; `countAgain` says so. */
+  private writerStopped: Promise<unknown> | undefined;
   private count: Count | undefined;
   private recovery: RecoveryTimes | undefined;
   private versions: Record<string, string> = {};
@@ -146,7 +148,9 @@ class Story {
     this.moments.destroyed = clock();
     await destroyRegion(REGION);
     await pulumi.loseState();
-    await writer.stop();
+    // Its sessions wait for answers that no longer come; the rebuild does not wait for them.
+    this.writerStopped = writer.stop();
+    this.writerStopped.catch(() => undefined);
   }
 
   private async newRegion(): Promise<void> {
@@ -177,6 +181,7 @@ class Story {
   }
 
   private async countAgain(): Promise<void> {
+    await this.writerStopped;
     const cluster = this.cluster();
     this.recovery = recoveryTimes(await restoreLog(cluster));
     this.count = await countAcknowledged(this.database, this.ledgers.before, this.lastWrite());

@@ -24,7 +24,8 @@ export async function withLab<T>({ keep, signal }: Surroundings, work: () => Pro
   const leave = keep || labExists();
   let failed = true;
   try {
-    await cancellable(signal, () => up());
+    // The second region has no part in this, and would only take its share of the machine.
+    await cancellable(signal, () => up({ regions: ["primary"] }));
     const result = await work();
     failed = false;
     return result;
@@ -35,7 +36,8 @@ export async function withLab<T>({ keep, signal }: Surroundings, work: () => Pro
   }
 }
 
-function refuseUsedVaults(): void {
+/** @throws Error when a lab is there whose vaults hold something: what comes next has to begin with nothing */
+export function refuseUsedVaults(): void {
   const used = Object.values(stores)
     .map(({ folder, bucket }) => join(folder, bucket))
     .filter((vault) => existsSync(vault) && readdirSync(vault).length > 0);

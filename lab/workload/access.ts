@@ -1,3 +1,5 @@
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { ApiException, CoreV1Api, V1Service } from "@kubernetes/client-node";
 import { names } from "../../domain/names";
 import { labels, port } from "../../domain/patroni";
@@ -17,6 +19,7 @@ export interface RegionAccess {
  * a port-forward ends with the pod that it led to.
  */
 const SERVICE = "lab-writer";
+const OPENING_MS = 10_000;
 
 const nodePortService = Object.assign(new V1Service(), {
   metadata: { name: SERVICE },
@@ -41,6 +44,7 @@ export function regionDatabase(access: RegionAccess): () => Promise<Connection> 
       api.readNamespacedSecret({ name: names.secrets, namespace }),
       api.readNamespacedSecret({ name: "postgres-server-tls", namespace }),
     ]);
+    await untilOpen(host, nodePort);
     return {
       host,
       port: nodePort,
@@ -58,6 +62,28 @@ async function nodeAddress(api: CoreV1Api): Promise<string> {
   if (address === undefined) throw new Error("the region has no node with an address; the database cannot be reached");
   return address;
 }
+
+/**
+ * A new Service's node port opens a moment after it is there, when kube-proxy has heard of it; one without a leader
+ * behind it opens when there is one.
+ */
+async function untilOpen(host: string, port: number): Promise<void> {
+  const limit = performance.now() + OPENING_MS;
+  while (!(await isOpen(host, port))) {
+    if (performance.now() > limit) throw new Error(`nothing answers at ${host}:${port}: no member of the region leads`);
+    await delay(100);
+  }
+}
+
+const isOpen = (host: string, port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 1000 });
+    const end = (open: boolean) => () => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.once("connect", end(true)).once("error", end(false)).once("timeout", end(false));
+  });
 
 async function nodePortOf(api: CoreV1Api, namespace: string): Promise<number> {
   const service = await readOrCreate(api, namespace);

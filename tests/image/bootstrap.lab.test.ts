@@ -103,7 +103,7 @@ describe("the Postgres image against real object stores", function () {
       await startVault("s3");
       assert.equal(code, 1);
       assert.match(output, /"backup-end".*"gcs".*"succeeded": true/);
-      assert.match(output, /FAILED s3: .*unable to connect.*What to do: .*marimo-dr:s3Endpoint/);
+      assert.match(output, /FAILED s3: .*(unable to connect|timeout connecting).*What to do: .*marimo-dr:s3Endpoint/);
       assert.doesNotMatch(output, /FAILED gcs/);
     });
 
@@ -185,6 +185,17 @@ describe("the Postgres image against real object stores", function () {
         await stopVault("s3");
         await stopVault("gcs");
         await stops([/repository s3 cannot be reached/, /repository gcs cannot be reached/]);
+      });
+
+      it("stores that die during the replay end the recovery, never the WAL", async () => {
+        // PostgreSQL takes most exit statuses of restore_command for the end of the archive, and would promote there.
+        await restores();
+        await stopVault("s3");
+        await stopVault("gcs");
+        const { code, output } = await tool("b", ["postgres", "-c", "listen_addresses="]);
+        assert.notEqual(code, 0, output);
+        assert.match(output, /could not restore file .* from archive: child process exited with exit code 255/);
+        assert.doesNotMatch(output, /ready to accept connections/);
       });
 
       it("no bucket: stops", async () => {

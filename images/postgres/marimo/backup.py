@@ -27,7 +27,13 @@ def failure(repository: str, message: str) -> Failure:
 
 def back_up(settings: Settings, repository: str, number: int, kind: str) -> Failure | None:
     """Makes one backup; None if it succeeded."""
-    command = ["pgbackrest", f"--stanza={settings.stanza}", f"--repo={number}", f"--type={kind}", "--log-level-stderr=error"]
+    command = [
+        "pgbackrest",
+        f"--stanza={settings.stanza}",
+        f"--repo={number}",
+        f"--type={kind}",
+        "--log-level-stderr=error",
+    ]
     # What pgBackRest says is passed on as it comes, and its errors are remembered for the summary.
     process = subprocess.Popen([*command, "backup"], stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
     errors: list[str] = []

@@ -48,7 +48,7 @@ REMEDIES = {
     "`pulumi config set --secret marimo-dr:repositoryCipher PASSPHRASE`",
     State.NO_BUCKET: "name the bucket that exists: `pulumi config set marimo-dr:{name}Bucket BUCKET`",
     State.DENIED: "mend the credentials: {credentials}",
-    State.UNTRUSTED: "trust its certificate authority: `pulumi config set marimo-dr:storeCa \"$(cat ca.crt)\"`",
+    State.UNTRUSTED: 'trust its certificate authority: `pulumi config set marimo-dr:storeCa "$(cat ca.crt)"`',
     State.UNREACHABLE: "bring it back, or mend its address: `pulumi config set marimo-dr:{name}Endpoint HOST`",
     State.UNREADABLE: "mend it, as the error says",
 }
@@ -88,7 +88,11 @@ def decide(observations: Sequence[Observation], restore_from: str) -> Decision:
 def remedies(source: Observation, observations: Sequence[Observation]) -> list[str]:
     """Ways out when the source holds no backup, the least harmful first."""
     others = [o for o in observations if o is not source]
-    ways = [f"to restore from {o.repository}: {setting('restoreFrom', o.repository)}" for o in others if o.state is State.VALID]
+    ways = [
+        f"to restore from {o.repository}: {setting('restoreFrom', o.repository)}"
+        for o in others
+        if o.state is State.VALID
+    ]
     ways += [f"{o.repository}: {remedy(o)}" for o in observations if o.state not in (State.EMPTY, State.VALID)]
     if source.state is State.EMPTY and not any(o.state is State.VALID for o in others):
         ways.append(f"to begin a new database without what {others[0].repository} may hold: {only(source.repository)}")
@@ -96,7 +100,9 @@ def remedies(source: Observation, observations: Sequence[Observation]) -> list[s
 
 
 def stop(cause: str, ways: Sequence[str]) -> Decision:
-    text = f"{cause}. The database is not started, and nothing has been written anywhere. What to do: " + "; or ".join(ways)
+    text = f"{cause}. The database is not started, and nothing has been written anywhere. What to do: " + "; or ".join(
+        ways
+    )
     return Decision(Action.STOP, text + ". Then `pulumi up`.")
 
 
@@ -131,10 +137,21 @@ def gap(source: Observation, others: Sequence[Observation], reach: wal.Reach) ->
     if reach.missing is None:
         raise ValueError("there is no gap")
     asked = " and ".join(o.repository for o in [source, *others] if o is source or helps(source, o))
-    cause = f"WAL segment {reach.missing.name} is missing in {asked}: backup {source.detail} could be replayed only to just before it"
-    lost = f", losing the {reach.later} segments archived after it" if reach.later else ", where it is not yet consistent"
-    ways = [f"to restore from {o.repository}: {setting('restoreFrom', o.repository)}" for o in others if o.state is State.VALID]
-    ways += [f"{o.repository} may hold the segment: {remedy(o)}" for o in others if o.state not in (State.EMPTY, State.VALID)]
+    cause = (
+        f"WAL segment {reach.missing.name} is missing in {asked}: backup {source.detail} could be replayed only to just "
+        "before it"
+    )
+    lost = (
+        f", losing the {reach.later} segments archived after it" if reach.later else ", where it is not yet consistent"
+    )
+    ways = [
+        f"to restore from {o.repository}: {setting('restoreFrom', o.repository)}"
+        for o in others
+        if o.state is State.VALID
+    ]
+    ways += [
+        f"{o.repository} may hold the segment: {remedy(o)}" for o in others if o.state not in (State.EMPTY, State.VALID)
+    ]
     ways.append(f"put the segment back into {source.repository} from the bucket's older versions")
     return cause + lost, ways
 
@@ -152,7 +169,10 @@ def warning(source: Observation, other: Observation) -> str:
             f"collide, until it is emptied or left out with {only(source.repository)}"
         )
     if other.state is State.EMPTY:
-        return f"repository {other.repository} is empty: it gets its stanza after the restore, and its first backup from the next job"
+        return (
+            f"repository {other.repository} is empty: it gets its stanza after the restore, and its first backup from the "
+            "next job"
+        )
     return (
         f"{describe(other)}: only {source.repository} is read, and WAL that only {other.repository} may hold is not "
         f"seen. WAL piles up on the volume until it takes WAL again. {other.repository}: {remedy(other)}, or leave it out: "

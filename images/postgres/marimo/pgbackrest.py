@@ -58,9 +58,7 @@ def only_repository(number: int) -> Iterator[dict[str, str]]:
 
     For stanza-create and check, which have no --repo: with one repository down they would fail for the other as well.
     """
-    others = {
-        name for name in os.environ if (m := REPOSITORY_VARIABLE.match(name)) is not None and int(m[1]) != number
-    }
+    others = {name for name in os.environ if (m := REPOSITORY_VARIABLE.match(name)) is not None and int(m[1]) != number}
     environment = {name: value for name, value in os.environ.items() if name not in others}
     with tempfile.NamedTemporaryFile("w", prefix="pgbackrest-", suffix=".conf") as file:
         file.write(without_other_repositories(CONFIGURATION.read_text(), number))

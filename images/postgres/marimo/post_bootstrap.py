@@ -6,16 +6,26 @@ import sys
 from .events import emit
 from .settings import read_settings
 
+
 def psql(connection: str, statement: str, *variables: str) -> str:
     """Runs one statement; raises CalledProcessError if it fails."""
-    command = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", *variables, connection]
+    command = [
+        "psql",
+        "--no-psqlrc",
+        "--quiet",
+        "--tuples-only",
+        "--no-align",
+        "--set=ON_ERROR_STOP=1",
+        *variables,
+        connection,
+    ]
     return subprocess.run(command, input=statement, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
 def create_database(connection: str, database: str) -> None:
     name = f"--set=name={database}"
-    missing = "SELECT format('CREATE DATABASE %I', :'name') WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name')"
-    psql(connection, f"{missing} \\gexec\n", name)
+    unless = "WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name')"
+    psql(connection, f"SELECT format('CREATE DATABASE %I', :'name') {unless} \\gexec\n", name)
 
 
 def main() -> int:

@@ -20,6 +20,8 @@ def main() -> int:
     command = ["pgbackrest", f"--stanza={settings.stanza}", f"--repo={number}", f"--io-timeout={IO_TIMEOUT_SECONDS}"]
     # What an interrupted attempt left is kept and compared, so that only the rest is fetched.
     delta = "--delta" if (settings.pgdata / "PG_VERSION").exists() else "--no-delta"
-    process = subprocess.run([*command, "--type=standby", delta, "--log-level-console=warn", "restore"], stdout=sys.stderr)
+    process = subprocess.run(
+        [*command, "--type=standby", delta, "--log-level-console=warn", "restore"], stdout=sys.stderr
+    )
     emit("replica-restore-end", repository=settings.restore_from, exitStatus=process.returncode)
     return process.returncode

@@ -14,7 +14,12 @@ SECONDS = 60
 def create(settings: Settings, number: int, *options: str) -> pgbackrest.Result:
     """Creates the stanza in one repository; changes nothing where it is. With --no-online PostgreSQL need not run."""
     with pgbackrest.only_repository(number) as environment:
-        arguments = [f"--stanza={settings.stanza}", f"--io-timeout={vault.IO_TIMEOUT_SECONDS}", *options, "stanza-create"]
+        arguments = [
+            f"--stanza={settings.stanza}",
+            f"--io-timeout={vault.IO_TIMEOUT_SECONDS}",
+            *options,
+            "stanza-create",
+        ]
         return pgbackrest.run(arguments, SECONDS, environment)
 
 

@@ -79,7 +79,9 @@ def clean_up(settings: Settings, unfinished: Unfinished) -> None:
     remains = judge(unfinished, initialize, (settings.pgdata / "global" / "pg_control").exists())
     emit("remains", found=remains.value)
     if remains is Remains.UNFINISHED_INITIALIZATION:
-        left = next((place for place in (settings.pgdata, marker.failed(settings)) if (place / "PG_VERSION").exists()), None)
+        left = next(
+            (place for place in (settings.pgdata, marker.failed(settings)) if (place / "PG_VERSION").exists()), None
+        )
         if left is not None:
             marker.remove_tree(marker.set_aside(settings))
             left.rename(marker.set_aside(settings))

@@ -1,4 +1,4 @@
-"""marimo-started: Patroni's callback on_start. The member runs, so its volume is whole; a primary readies the repositories."""
+"""marimo-started: Patroni's callback on_start. The member runs, so its volume is whole; a primary readies its vaults."""
 
 import sys
 

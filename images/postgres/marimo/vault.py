@@ -119,8 +119,14 @@ def read_archive(settings: Settings, number: int, archive_id: str, first: wal.Se
     folders = [name for name in entries if len(name) == 16 and name[8:] >= first.name[8:16]]
     names = [name for folder in folders for name in list_folder(settings, number, f"{root}/{folder}")]
     segments = {segment for name in names if (segment := wal.parse_segment(name)) is not None}
-    histories = {int(m[1], 16): ask(settings, number, "repo-get", f"{root}/{m[0]}") for m in map(wal.HISTORY.fullmatch, entries) if m}
-    switches = {timeline: switch for timeline, text in histories.items() if (switch := wal.parse_history(text)) is not None}
+    histories = {
+        int(m[1], 16): ask(settings, number, "repo-get", f"{root}/{m[0]}")
+        for m in map(wal.HISTORY.fullmatch, entries)
+        if m
+    }
+    switches = {
+        timeline: switch for timeline, text in histories.items() if (switch := wal.parse_history(text)) is not None
+    }
     return wal.Archive(frozenset(segments), switches)
 
 
@@ -157,7 +163,11 @@ def observe_or_raise(settings: Settings, repository: str, number: int) -> Observ
     if status["code"] not in (STATUS_MISSING_STANZA_PATH, STATUS_MISSING_STANZA_DATA):
         raise Unreadable(status["message"])
     # "missing stanza path" looks at backup/ alone; what is left under archive/ is somebody's WAL all the same.
-    left = [f"{kind}/{name}" for kind in ("archive", "backup") for name in list_folder(settings, number, f"{kind}/{settings.stanza}")]
+    left = [
+        f"{kind}/{name}"
+        for kind in ("archive", "backup")
+        for name in list_folder(settings, number, f"{kind}/{settings.stanza}")
+    ]
     if left:
         return Observation(repository, number, State.HALF_WRITTEN, f"{status['message']}, yet there is {left[0]}")
     return Observation(repository, number, State.EMPTY, status["message"])

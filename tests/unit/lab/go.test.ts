@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { goIsRecent, goTools, requiredVersion } from "../../../lab/go";
-import { duration } from "../../../lab/progress";
 
 describe("goIsRecent", () => {
   const table: [string, boolean][] = [
@@ -28,18 +27,4 @@ describe("requiredVersion", () => {
   it("refuses a module that is not asked for", () => {
     assert.throws(() => requiredVersion(goTools.kind, "example.org/none"), /go\.mod requires no example\.org\/none/);
   });
-});
-
-describe("duration", () => {
-  const table: [number, string][] = [
-    [0.4, "0 s"],
-    [59.4, "59 s"],
-    [59.6, "1 min 0 s"],
-    [125, "2 min 5 s"],
-  ];
-  for (const [seconds, expected] of table) {
-    it(`says ${expected} for ${seconds} seconds`, () => {
-      assert.equal(duration(seconds), expected);
-    });
-  }
 });
