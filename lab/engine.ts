@@ -8,9 +8,12 @@ import { run, succeeds } from "./process";
 export type Engine = "docker" | "podman";
 
 /** Addresses of the lab's network; the stores have fixed ones, because clusters name them in their DNS. */
-export const subnet = "10.231.0.0/24";
-/** The nodes' addresses come from here, so that they never take a store's. */
-const dynamicRange = "10.231.0.128/25";
+export const subnet = "10.231.0.0/16";
+/**
+ * The nodes' addresses come from here, so that they never take a store's. The range ends before the subnet's last address:
+ * podman gives a node even the broadcast address, and nothing reaches it then.
+ */
+const dynamicRange = "10.231.1.0/24";
 
 /**
  * Writes podman's configuration: storage, networks and volumes below `.lab`, so that nothing of the lab is mixed with
