@@ -105,20 +105,16 @@ export const regionKeys = {
   postgresStorageClass: optionalText(dnsLabel, "a storage class, or nothing for the cluster's default", "retain-ssd"),
   postgresCpu: text(/^([1-9][0-9]*|[1-9][0-9]*m)$/, "a limit in CPUs or thousandths of one", "1", { default: "1" }),
   postgresMemory: size("256Mi", "1Gi"),
+  // A list in one word, for `pulumi config set` writes lists only element by element.
   repositories: key(
-    z.string().transform((value, context) => {
-      const list = z
-        .array(z.enum(["s3", "gcs"]))
-        .min(1)
-        .max(2);
-      const parsed = list.safeParse(parseJson(value));
-      if (parsed.success && new Set(parsed.data).size === parsed.data.length) return parsed.data;
-      context.addIssue({ code: "custom" });
-      return z.NEVER;
-    }),
-    "a list of s3 and gcs, each once and at least one: without a repository nothing would be archived",
-    '["s3","gcs"]',
-    { default: '["s3","gcs"]' },
+    z
+      .string()
+      .transform((value) => value.split(","))
+      .pipe(z.array(z.enum(["s3", "gcs"])))
+      .refine((list) => new Set(list).size === list.length),
+    "s3,gcs or one of them: without a repository nothing would be archived",
+    "s3,gcs",
+    { default: "s3,gcs" },
   ),
   restoreFrom: choice(["s3", "gcs"], "s3"),
   repositoryPath: text(/^(\/[a-zA-Z0-9._-]+)+$/, "an absolute folder inside the bucket", "/marimo", {
@@ -149,14 +145,5 @@ export const regionKeys = {
   gcsServiceAccount: optionalText(/^[^@\s]+@[^@\s]+$/, "a service account's e-mail, or nothing", "EMAIL"),
   gcsKey: secret(/^[^]+$/, "a token, or the JSON of a service account"),
 } as const;
-
-function parseJson(value: string): unknown {
-  try {
-    return JSON.parse(value);
-  } catch {
-    // Not JSON is one more way of not being a list; the caller's message says so with the value.
-    return undefined;
-  }
-}
 
 export type RegionValues = { [K in keyof typeof regionKeys]: z.output<(typeof regionKeys)[K]["type"]> };

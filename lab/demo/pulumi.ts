@@ -17,10 +17,9 @@ export async function up(stack: string): Promise<void> {
 
 /** What an operator configures when all but one repository are gone: restore from it, and archive to no other. */
 export async function useOnlyRepository(stack: string, repository: string): Promise<void> {
-  const set = (...args: string[]) => pulumi("pulumi-stack", "config", "--stack", stack, ...args);
-  await set("set", "restoreFrom", repository);
-  await set("rm", "repositories");
-  await set("set", "--path", "repositories[0]", repository);
+  for (const key of ["restoreFrom", "repositories"]) {
+    await pulumi("pulumi-stack", "config", "set", "--stack", stack, key, repository);
+  }
 }
 
 /** Pulumi's state is gone: all stacks, their history and checkpoints. */

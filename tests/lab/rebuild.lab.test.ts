@@ -255,7 +255,7 @@ describe("A region", function () {
       await startStore("gcs");
       await succeed(pulumi("cancel", "--yes"));
       await configure("restoreFrom", "gcs");
-      await configure("repositories", '["gcs"]');
+      await configure("repositories", "gcs");
       await succeed(up());
       assert.equal(await query("SELECT count(*) FROM users"), "1001");
     });

@@ -22,16 +22,19 @@ export interface Outcome {
   readonly output: string;
 }
 
+/** No command of these tests takes longer unless something hangs. */
+const COMMAND_MS = 600_000;
+
 /** Runs a command in the lab's environment; its failure is an outcome like another. */
-export const command = async (file: string, args: readonly string[], seconds = 600): Promise<Outcome> => {
+export const command = async (file: string, args: readonly string[], input?: string): Promise<Outcome> => {
   const { execa } = await import("execa");
   const { exitCode, all } = await execa(file, args, {
     env: labEnvironment(),
     extendEnv: false,
     reject: false,
     all: true,
-    stdin: "ignore",
-    timeout: seconds * 1000,
+    ...(input === undefined ? { stdin: "ignore" } : { input }),
+    timeout: COMMAND_MS,
   });
   return { code: exitCode, output: all };
 };
@@ -53,12 +56,7 @@ export const pulumi = (...args: string[]): Promise<Outcome> => command("pulumi",
 export const up = (...args: string[]): Promise<Outcome> => pulumi("up", "--yes", "--skip-preview", ...args);
 
 export const configure = (key: string, value: string): Promise<string> =>
-  succeed(
-    command(
-      "pulumi",
-      pulumiArguments("config", "set", ...(value.startsWith("[") ? ["--type", "json"] : []), key, value),
-    ),
-  );
+  succeed(command("pulumi", pulumiArguments("config", "set", key, value)));
 
 /** kubectl in the region's namespace. */
 export const kubectl = (...args: string[]): Promise<Outcome> =>

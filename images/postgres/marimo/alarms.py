@@ -52,7 +52,7 @@ def alarms(measured: Measurement) -> dict[str, str]:
     elif measured.free_bytes < min(SPACE_WARNING_SHARE * measured.volume_bytes, SPACE_WARNING_BYTES):
         found["volume-filling"] = (
             f"free space is {free}: below {critical / MIB:.0f} MiB it is critical. Enlarge the volume "
-            "(`pulumi config set marimo-dr:postgresStorage SIZE`), or mend what holds WAL back (see other alarms)"
+            "(where its storage class can: `kubectl edit pvc`), or mend what holds WAL back (see other alarms)"
         )
     if measured.wal_bytes > WAL_SHARE * measured.volume_bytes:
         found["wal-piling-up"] = (
@@ -65,7 +65,7 @@ def alarms(measured: Measurement) -> dict[str, str]:
             f"no WAL could be archived for {failing:.0f} s, {measured.last_failed_wal} waits: what is written now would be "
             "lost with this cluster, and WAL piles up on the volume, because every configured repository must take it. Bring "
             "the repository back (the archiver's error is in the log of container postgres), or leave it out: "
-            "`pulumi config set marimo-dr:repositories '[\"REPOSITORY THAT WORKS\"]'` and `pulumi up`"
+            "`pulumi config set marimo-dr:repositories REPOSITORY_THAT_WORKS` and `pulumi up`"
         )
     return found
 

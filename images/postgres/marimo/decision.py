@@ -35,7 +35,7 @@ def setting(key: str, value: str) -> str:
 
 def only(repository: str) -> str:
     """The command that leaves every repository but this one out of the configuration."""
-    return setting("repositories", f"'[\"{repository}\"]'")
+    return setting("repositories", repository)
 
 
 # What to do about a repository in each state that keeps it from being read. {name} is the repository's.

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { nodeName } from "../../lab/kind";
+import { engine } from "../../lab/parts";
+import { startStore, stopStore } from "../../lab/stores";
+import {
+  command,
+  configure,
+  kubectl,
+  loseEverything,
+  pulumiArguments,
+  query,
+  region,
+  succeed,
+  underLoad,
+  until,
+  up,
+} from "./region";
+
+const storageClass = "small";
+const folder = "/var/small";
+
+const onNode = (...args: string[]) => succeed(command(engine(), ["exec", nodeName(region), ...args]));
+
+/** A volume with an end: the lab's usual ones are folders, which only end with the whole machine's disk. */
+const smallVolume = {
+  apiVersion: "v1",
+  kind: "PersistentVolume",
+  metadata: { name: storageClass },
+  spec: {
+    capacity: { storage: "1Gi" },
+    accessModes: ["ReadWriteOnce"],
+    storageClassName: storageClass,
+    persistentVolumeReclaimPolicy: "Retain",
+    local: { path: folder },
+    nodeAffinity: {
+      required: {
+        nodeSelectorTerms: [
+          { matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [nodeName(region)] }] },
+        ],
+      },
+    },
+  },
+};
+
+const own = {
+  postgresMembers: "1",
+  postgresStorage: "1Gi",
+  postgresStorageClass: storageClass,
+  repositoryPath: "/small",
+};
+
+const watchLog = async (): Promise<string> =>
+  (await kubectl("logs", "postgres-0", "--container", "watch", "--tail=-1")).output;
+
+const logOfPostgres = async (): Promise<string> => {
+  const logs = [[], ["--previous"]].map((more) => kubectl("logs", "postgres-0", "--container", "postgres", ...more));
+  return (await Promise.all(logs)).map(({ output }) => output).join("\n");
+};
+
+const freeShare = async (): Promise<number> => {
+  const [, size = "0", free = "0"] = /(\d+) +(\d+)\s*$/.exec(await onNode("df", "--output=size,avail", folder)) ?? [];
+  return Number(free) / Number(size);
+};
+
+/** WAL and nothing else: the rows are gone as soon as they are there. */
+const writeWal = () =>
+  query(`WITH filled AS (
+           INSERT INTO filler SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 20000), generate_series(1, 16) AS chunk
+           GROUP BY chunk RETURNING 1
+         ) SELECT count(*) FROM filled`);
+
+describe("A volume that fills up with WAL", function () {
+  this.timeout("15m");
+
+  before(async () => {
+    await onNode("mkdir", "-p", folder);
+    await onNode("mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", folder);
+    await succeed(command("kubectl", ["--context", region, "apply", "--filename", "-"], JSON.stringify(smallVolume)));
+    for (const [key, value] of Object.entries(own)) await configure(key, value);
+    await succeed(up());
+  });
+
+  after(async () => {
+    await startStore("gcs");
+    for (const key of Object.keys(own)) await succeed(command("pulumi", pulumiArguments("config", "rm", key)));
+    await loseEverything();
+  });
+
+  it("calls for help, stops without losing anything, and goes on when there is space again", async () => {
+    await query("CREATE TABLE filler (text text STORAGE EXTERNAL)");
+    const count = await underLoad(async () => {
+      // Every repository must take WAL before it may leave the volume.
+      await stopStore("gcs");
+      await until("the volume is nearly full", async () => {
+        await writeWal();
+        await query("TRUNCATE filler");
+        return (await freeShare()) < 0.15;
+      });
+      await until("the alarm is in the log", async () => /ALARM volume-fill/.test(await watchLog()), 60);
+      await assert.rejects(async () => {
+        for (let n = 0; n < 500; n++) await writeWal();
+      });
+      await until("Postgres has said why", async () => /No space left on device/.test(await logOfPostgres()), 60);
+      await onNode("mount", "-o", "remount,size=4g", folder);
+      await startStore("gcs");
+    });
+    assert.equal(count.lostWrites, 0);
+    await until(
+      "all WAL is archived",
+      async () => (await query("SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'")) === "0",
+    );
+    await until("the alarm is over", async () => /CLEAR volume-f/.test(await watchLog()), 60);
+    // Every page is still what its checksum says.
+    await succeed(
+      kubectl("exec", "postgres-0", "--container", "postgres", "--", "pg_amcheck", "--all", "--install-missing"),
+    );
+  });
+});
