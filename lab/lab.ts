@@ -237,7 +237,6 @@ function mountsBelow(folder: string): string[] {
 
 async function removePodman(): Promise<void> {
   const log = "down";
-  await run("podman", ["rm", "--all", "--force", "--time", "0", "--volumes"], { log });
   await run("podman", ["volume", "prune", "--force"], { log });
   await run("podman", ["rmi", "--all", "--force"], { log });
   for (const target of mountsBelow(paths.lab)) {
@@ -294,12 +293,19 @@ async function takeDown({ removeCache = false, keepReports = false }: DownOption
         title: "Object stores",
         tasks: storeNames.map((name) => task(`Store ${name}`, 2, () => removeStore(name))),
       },
+      task("Other containers", 2, async () => {
+        // Tests that were killed leave theirs, and a network that is in use can't be removed. Podman's storage is the lab's
+        // own, so all that is in it is the lab's.
+        if (engine === "podman") {
+          await run("podman", ["rm", "--all", "--force", "--time", "0", "--volumes"], { log: "down" });
+        }
+      }),
       task("Network", 1, async () => {
         if (await succeeds(engine, ["network", "inspect", network])) {
           await run(engine, ["network", "rm", network], { log: "down" });
         }
       }),
-      task("Containers and images", 5, async () => {
+      task("Images", 5, async () => {
         await (engine === "podman" ? removePodman() : removeDockerImages());
       }),
     ]);
