@@ -87,8 +87,8 @@ export class BaseBackups extends ComponentResource {
     });
     const labels = { app: name };
     const job = (type: "full" | "diff" | "first"): types.input.batch.v1.JobSpec => ({
-      // Each attempt begins where pgBackRest's last one stopped.
-      backoffLimit: 2,
+      // Another attempt would back up once more into each repository that has its backup; `first` leaves those alone.
+      backoffLimit: type === "first" ? 3 : 0,
       activeDeadlineSeconds: runningDeadline.seconds,
       template: { metadata: { labels }, spec: podSpec(type) },
     });

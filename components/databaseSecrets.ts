@@ -1,6 +1,14 @@
 import { Secret } from "@pulumi/kubernetes/core/v1/secret";
-import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import {
+  all,
+  ComponentResource,
+  type ComponentResourceOptions,
+  type Input,
+  type Output,
+  unsecret,
+} from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random/randomPassword";
+import { fingerprint } from "../domain/fingerprint";
 import { memberHost, names } from "../domain/names";
 import { type Repository, repositoryNumber } from "../domain/repository";
 import { type Certificate, CertificateAuthority } from "./certificateAuthority";
@@ -62,6 +70,8 @@ export class DatabaseSecrets extends ComponentResource {
   /** Client certificate of backup jobs. */
   readonly backupTls: Secret;
   readonly ca: Output<string>;
+  /** Changes with the repositories' keys; says nothing about them. */
+  readonly fingerprint: Output<string>;
 
   constructor(name: string, args: DatabaseSecretsArgs, opts?: ComponentResourceOptions) {
     super("marimo:dr:DatabaseSecrets", name, {}, opts);
@@ -117,6 +127,8 @@ export class DatabaseSecrets extends ComponentResource {
       tlsData(authority.issue("backup", { commonName: names.backupClient })),
     );
     this.ca = authority.certificate;
+    const { cipher, s3AccessKey, s3SecretKey, gcsKey } = args.keys;
+    this.fingerprint = unsecret(all([cipher, s3AccessKey, s3SecretKey, gcsKey]).apply((keys) => fingerprint(...keys)));
     this.registerOutputs({ ca: this.ca });
   }
 }

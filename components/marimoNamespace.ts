@@ -23,7 +23,8 @@ export class MarimoNamespace extends ComponentResource {
           },
         },
       },
-      { parent: this },
+      // The volumes outlive a `pulumi destroy`, and so must the namespace that holds their claims.
+      { parent: this, retainOnDelete: true },
     );
     this.name = namespace.metadata.name;
     this.registerOutputs({ name: this.name });

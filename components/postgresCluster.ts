@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { StatefulSet } from "@pulumi/kubernetes/apps/v1/statefulSet";
 import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap";
 import { Service } from "@pulumi/kubernetes/core/v1/service";
 import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1/podDisruptionBudget";
 import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
 import type { Duration } from "../domain/duration";
+import { fingerprint } from "../domain/fingerprint";
 import { names } from "../domain/names";
 import { scenarioObjectives } from "../domain/objectives";
 import { labels, port, renderPatroni, renderSharedSettings, sharedSettingsName } from "../domain/patroni";
@@ -56,9 +56,8 @@ export interface PostgresClusterArgs {
   readonly identityAnnotations: Record<string, string>;
 }
 
-/** Rolls the members when a file that they read only at their start has changed. */
-const fingerprint = (...texts: string[]): string =>
-  createHash("sha256").update(texts.join("\0")).digest("hex").slice(0, 16);
+// A restore may take as long as the plan allows for a lost cluster; it may go on through a second `pulumi up`.
+const recoveryTime = scenarioObjectives.clusterFailure.rto.toString();
 
 const https = (path: string) => ({ path, port: port.patroni, scheme: "HTTPS" });
 
@@ -195,7 +194,8 @@ export class PostgresCluster extends ComponentResource {
               annotations: {
                 // `kubectl exec` and `kubectl logs` without --container mean the database.
                 "kubectl.kubernetes.io/default-container": names.statefulSet,
-                "marimo-erp.com/configuration": fingerprint(patroniYml, pgbackrestConf, args.storeCa ?? ""),
+                "marimo-erp.com/configuration": fingerprint(patroniYml, pgbackrestConf, args.storeCa),
+                "marimo-erp.com/repository-keys": secrets.fingerprint,
               },
             },
             spec: {
@@ -265,8 +265,7 @@ export class PostgresCluster extends ComponentResource {
       {
         parent: this,
         dependsOn: [sharedSettings, patroni, pgbackrest, members, secrets, access],
-        // A restore may take as long as the plan allows for a lost cluster.
-        customTimeouts: { create: scenarioObjectives.clusterFailure.rto.toString() },
+        customTimeouts: { create: recoveryTime, update: recoveryTime },
       },
     );
     new PodDisruptionBudget(

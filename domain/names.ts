@@ -19,5 +19,12 @@ export const names = {
 export const memberPods = (members: number): string[] =>
   Array.from({ length: members }, (_, ordinal) => `${names.statefulSet}-${ordinal}`);
 
-/** A member's name inside the region's cluster, the one that its certificate carries. */
-export const memberHost = (pod: string, namespace: string): string => `${pod}.${names.membersService}.${namespace}.svc`;
+/** Kubernetes' own default: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/ */
+const clusterDomain = "cluster.local";
+
+/**
+ * A member's name inside the region's cluster, the one that its certificate carries. Written out to its end: with `podDns`
+ * a shorter one would be asked for outside of the cluster first.
+ */
+export const memberHost = (pod: string, namespace: string): string =>
+  `${pod}.${names.membersService}.${namespace}.svc.${clusterDomain}`;

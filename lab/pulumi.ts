@@ -83,23 +83,20 @@ export async function stackConfiguration(
   };
 }
 
-function pulumi(...args: string[]): Promise<string> {
-  return run("pulumi", ["-C", paths.pulumiProject, "--non-interactive", ...args], { log: "pulumi-stack" });
+function pulumi(args: readonly string[], input?: string): Promise<string> {
+  const options = { log: "pulumi-stack", ...(input !== undefined && { input }) };
+  return run("pulumi", ["-C", paths.pulumiProject, "--non-interactive", ...args], options);
 }
 
 /** Makes the region's stack if it is missing, and sets all that the lab configures; other keys are left as they are. */
 export async function configureStack(region: RegionName): Promise<void> {
   writeProject();
-  await pulumi("stack", "select", "--create", "--stack", region);
+  await pulumi(["stack", "select", "--create", "--stack", region]);
   const { plain, secret } = await stackConfiguration(region);
-  const settings = (flag: string, values: Record<string, string>): string[] =>
-    Object.entries(values).flatMap(([key, value]) => [flag, `${key}=${value}`]);
-  await pulumi(
-    "config",
-    "set-all",
-    "--stack",
-    region,
-    ...settings("--plaintext", plain),
-    ...settings("--secret", secret),
-  );
+  const settings = Object.entries(plain).flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
+  await pulumi(["config", "set-all", "--stack", region, ...settings]);
+  // On standard input: arguments can be read by everybody on the machine, and stand in the log.
+  for (const [key, value] of Object.entries(secret)) {
+    await pulumi(["config", "set", "--stack", region, "--secret", key], value);
+  }
 }

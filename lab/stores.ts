@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { authorityFile, ensureServerCertificate } from "./certificates";
 import { ensureNetwork } from "./engine";
-import { network } from "./environment";
+import { labEnvironment, network } from "./environment";
 import { loadArchive, storeImages } from "./images";
 import { engine } from "./parts";
 import { paths } from "./paths";
@@ -87,10 +87,11 @@ async function createContainer(name: StoreName): Promise<void> {
     [
       ...["create", "--name", container, "--network", network, "--ip", address],
       ...volumes.flatMap((volume) => ["--volume", volume]),
-      ...Object.entries(environment).flatMap(([key, value]) => ["--env", `${key}=${value}`]),
+      // Names alone: the values come from this process's environment, and stay out of arguments and logs.
+      ...Object.keys(environment).flatMap((key) => ["--env", key]),
       ...[image, ...command],
     ],
-    { log: container },
+    { log: container, env: { ...labEnvironment(), ...environment } },
   );
 }
 

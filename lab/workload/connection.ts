@@ -32,6 +32,8 @@ export function clientConfig({ tls, ...connection }: Connection): ClientConfig {
 /** Connects, calls `use`, and closes the connection whatever happens. */
 export async function withClient<T>(source: ConnectionSource, use: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client(clientConfig(await resolveConnection(source)));
+  // A server that goes away fails the statement under way, which is how `use` hears of it; pg tells it here once more.
+  client.on("error", () => undefined);
   await client.connect();
   try {
     return await use(client);

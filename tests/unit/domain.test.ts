@@ -101,7 +101,7 @@ describe("pgbackrest.conf", () => {
       const options = file.split("[marimo]").map((section) => section.match(/^[a-z0-9-]+(?==)/gm) ?? []);
       for (const section of options.slice(1)) assert.equal(new Set(section).size, section.length);
     }
-    assert.match(job, /^pg3-host=postgres-2\.postgres-members\.marimo-erp\.svc$/m);
+    assert.match(job, /^pg3-host=postgres-2\.postgres-members\.marimo-erp\.svc\.cluster\.local$/m);
   });
 });
 

@@ -117,6 +117,8 @@ def restore(source: Observation, others: Sequence[Observation]) -> Decision:
     reach = wal.reach(source.backup.start, source.backup.stop, archive)
     if reach.missing is not None:
         return stop(*gap(source, others, reach))
+    if reach.stray is not None:
+        return stop(*strayed(source, others, reach.stray))
     return Decision(
         Action.RESTORE,
         f"{source.repository} holds backup {source.backup.label} and its WAL up to {reach.end.name}",
@@ -154,6 +156,19 @@ def gap(source: Observation, others: Sequence[Observation], reach: wal.Reach) ->
     ]
     ways.append(f"put the segment back into {source.repository} from the bucket's older versions")
     return cause + lost, ways
+
+
+def strayed(source: Observation, others: Sequence[Observation], stray: wal.Segment) -> tuple[str, list[str]]:
+    """The cause and the remedies of WAL on a timeline whose history file is missing."""
+    history = f"{stray.timeline:08X}.history"
+    cause = (
+        f"repository {source.repository} holds WAL of timeline {stray.timeline} (from {stray.name} on), but no {history} that "
+        "leads there: a restore would lose that timeline's writes and write a second one of its number"
+    )
+    ways = [f"to restore from {o.repository}: {setting('restoreFrom', o.repository)}" for o in others if o.state is State.VALID]
+    ways += [f"{o.repository} may hold it: {remedy(o)}" for o in others if o.state not in (State.EMPTY, State.VALID)]
+    ways.append(f"put {history} back into {source.repository} from the bucket's older versions")
+    return cause, ways
 
 
 def warning(source: Observation, other: Observation) -> str:

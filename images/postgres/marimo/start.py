@@ -77,7 +77,10 @@ def clean_up(settings: Settings, unfinished: Unfinished) -> None:
     metadata = config_map("GET").get("metadata", {})
     initialize = metadata.get("annotations", {}).get("initialize")
     remains = judge(unfinished, initialize, (settings.pgdata / "global" / "pg_control").exists())
-    emit("remains", found=remains.value)
+    # A bootstrap that failed, other than one that was killed, has been told to Patroni, which took `initialize` back before
+    # it put PGDATA there: what stands in the ConfigMap now is another member's.
+    killed = not marker.failed(settings).exists()
+    emit("remains", found=remains.value, killed=killed)
     if remains is Remains.UNFINISHED_INITIALIZATION:
         left = next(
             (place for place in (settings.pgdata, marker.failed(settings)) if (place / "PG_VERSION").exists()), None
@@ -87,7 +90,7 @@ def clean_up(settings: Settings, unfinished: Unfinished) -> None:
             left.rename(marker.set_aside(settings))
     elif remains is not Remains.WHOLE:
         marker.remove_tree(settings.pgdata)
-    if remains in (Remains.UNFINISHED_RESTORE, Remains.UNFINISHED_INITIALIZATION) and initialize is not None:
+    if killed and remains in (Remains.UNFINISHED_RESTORE, Remains.UNFINISHED_INITIALIZATION) and initialize is not None:
         # With the version that was read, so that it can't undo what another member has begun meanwhile.
         version = metadata["resourceVersion"]
         config_map("PATCH", {"metadata": {"resourceVersion": version, "annotations": {"initialize": None}}})

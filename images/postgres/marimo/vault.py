@@ -124,9 +124,12 @@ def read_archive(settings: Settings, number: int, archive_id: str, first: wal.Se
         for m in map(wal.HISTORY.fullmatch, entries)
         if m
     }
-    switches = {
-        timeline: switch for timeline, text in histories.items() if (switch := wal.parse_history(text)) is not None
-    }
+    switches: dict[int, tuple[int, int]] = {}
+    for timeline, text in histories.items():
+        switch = wal.parse_history(text)
+        if switch is None:
+            raise Unreadable(f"the history file of timeline {timeline} in {root} names no timeline before it")
+        switches[timeline] = switch
     return wal.Archive(frozenset(segments), switches)
 
 

@@ -39,11 +39,12 @@ class Archive:
 @dataclass(frozen=True)
 class Reach:
     """How far a recovery gets: up to `end`, or only to just before `missing`, which leaves out `later` segments that the
-    archive does hold."""
+    archive does hold. `stray` is a segment of a timeline that no history file leads to."""
 
     end: Segment
     missing: Segment | None
     later: int
+    stray: Segment | None = None
 
 
 def parse_segment(name: str) -> Segment | None:
@@ -111,7 +112,9 @@ def reach(start: Segment, stop: Segment, archive: Archive) -> Reach:
     for index, segment in enumerate(needed):
         if segment not in archive.segments:
             return Reach(end=needed[-1], missing=segment, later=sum(s in archive.segments for s in needed[index:]))
-    return Reach(end=needed[-1], missing=None, later=0)
+    # PostgreSQL would take the number of such a timeline once more, and its WAL would collide with what is there.
+    stray = min((segment for segment in archive.segments if segment.timeline > path[-1][0]), default=None)
+    return Reach(end=needed[-1], missing=None, later=0, stray=stray)
 
 
 def needed_segments(first: int, path: list[tuple[int, int | None]], archive: Archive) -> list[Segment]:

@@ -16,9 +16,11 @@ from .settings import Settings, read_settings
 INTERVAL_SECONDS = 15.0
 QUERY_SECONDS = 10
 
-# Failing is: the last attempt failed and came after the last success.
+# Failing is: the last attempt failed and came after the last success. A standby archives nothing, whatever it counted when
+# it led.
 ARCHIVER = """
-SELECT last_failed_time IS NOT NULL AND (last_archived_time IS NULL OR last_failed_time > last_archived_time),
+SELECT NOT pg_is_in_recovery()
+       AND last_failed_time IS NOT NULL AND (last_archived_time IS NULL OR last_failed_time > last_archived_time),
        coalesce(last_failed_wal, '')
   FROM pg_stat_archiver
 """
