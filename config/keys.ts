@@ -21,19 +21,21 @@ const key = <T>(type: z.ZodType<T, string>, limit: string, example: string, rest
   ...rest,
 });
 
-const text = (pattern: RegExp, limit: string, example: string, rest: { default?: string; secret?: boolean } = {}) =>
+const text = (pattern: RegExp, limit: string, example: string, rest: { default?: string } = {}) =>
   key(z.string().regex(pattern), limit, example, rest);
 
-const optionalText = (pattern: RegExp, limit: string, example: string) =>
+const optionalText = (pattern: RegExp, limit: string, example: string, rest: { secret?: boolean } = {}) =>
   key(
     z
       .string()
-      .regex(new RegExp(`^$|${pattern.source}`))
+      .refine((value) => value === "" || pattern.test(value))
       .transform((value) => value || undefined),
     limit,
     example,
-    { default: "" },
+    { default: "", ...rest },
   );
+
+const secret = (pattern: RegExp, limit: string) => optionalText(pattern, limit, "VALUE", { secret: true });
 
 const choice = <const T extends readonly [string, ...string[]]>(values: T, fallback?: T[number]) =>
   key(z.enum(values), `one of ${values.join(", ")}`, fallback ?? values[0], fallback ? { default: fallback } : {});
@@ -67,17 +69,6 @@ const size = (min: string, fallback: string) =>
     { default: fallback },
   );
 
-const secret = (pattern: RegExp, limit: string) =>
-  key(
-    z
-      .string()
-      .regex(new RegExp(`^$|${pattern.source}`))
-      .transform((value) => value || undefined),
-    limit,
-    "VALUE",
-    { default: "", secret: true },
-  );
-
 // Limits of the platforms. Dots are left out though S3 allows them: they break its certificates' host names.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 const s3BucketName = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
@@ -92,7 +83,7 @@ export const regionKeys = {
   role: choice(["primary", "standby"]),
   region: text(/^[a-z][a-z0-9-]{1,30}$/, "the region's name: small letters, digits and hyphens", "eu-central-1"),
   namespace: text(dnsLabel, "a Kubernetes namespace", "marimo-erp", { default: "marimo-erp" }),
-  kubeconfig: optionalText(/^.+$/s, "a path to a kubeconfig, or nothing for the ambient one", "~/.kube/config"),
+  kubeconfig: optionalText(/^.+$/, "a path to a kubeconfig, or nothing for the ambient one", "~/.kube/config"),
   kubeContext: optionalText(/^\S+$/, "a context of the kubeconfig, or nothing for its current one", "primary"),
   clusterGeneration: whole(1, 1_000_000, 1, "rebuilds"),
   postgresImage: text(

@@ -14,6 +14,7 @@ import { configureStack } from "../../lab/pulumi";
 import { createRegion, destroyRegion } from "../../lab/regions";
 import { startStore, stores, stopStore } from "../../lab/stores";
 import {
+  archiveEverything,
   command,
   configure,
   database,
@@ -144,14 +145,7 @@ describe("A region", function () {
 
     it("a pulumi up that is killed in the middle is finished by the next one", async () => {
       await query("INSERT INTO users SELECT n, n || '@example.com' FROM generate_series(1, 1000) AS n");
-      await query("SELECT pg_switch_wal()");
-      await until(
-        "the last WAL is archived",
-        async () =>
-          (await query(
-            "SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) FROM pg_stat_archiver",
-          )) === "true",
-      );
+      await archiveEverything();
       passwordBefore = await base64("marimo-secrets", "DB_PASSWORD");
       await loseEverything();
 
@@ -194,14 +188,7 @@ describe("A region", function () {
       await succeed(up());
       assert.equal(await query("SELECT count(*) FROM users"), "1000");
       await query("INSERT INTO users VALUES (1001, 'third@example.com')");
-      await query("SELECT pg_switch_wal()");
-      await until(
-        "the last WAL is archived",
-        async () =>
-          (await query(
-            "SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) FROM pg_stat_archiver",
-          )) === "true",
-      );
+      await archiveEverything();
       await loseEverything();
       await succeed(up());
       assert.equal(await query("SELECT count(*) FROM users"), "1001");

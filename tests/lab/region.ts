@@ -83,6 +83,13 @@ export const until = async (what: string, holds: () => Promise<boolean>, seconds
   }
 };
 
+/** Closes the segment that is being written, and returns when both repositories have it. */
+export const archiveEverything = async (): Promise<void> => {
+  await query("SELECT pg_switch_wal()");
+  const archived = "SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) FROM pg_stat_archiver";
+  await until("the last WAL is archived", async () => (await query(archived)) === "true");
+};
+
 /** Name of the pod that leads. */
 export const leader = async (): Promise<string> => {
   const selector = `app=postgres,role=primary`;
