@@ -46,10 +46,14 @@ export const commonEnvironment = (repositories: readonly Repository[], restoreFr
 ];
 
 /** What the containers of a member read beside it. */
-export const memberEnvironment = (namespace: string, secrets: { system: string; members: string }): EnvVar[] => [
+export const memberEnvironment: readonly EnvVar[] = [
   { name: "PGDATA", value: paths.pgdata },
   { name: "PGHOST", value: paths.socket },
   { name: "PGUSER", value: names.superuser },
+];
+
+/** What Patroni reads beside that; nobody else in the pod needs its passwords. */
+export const patroniEnvironment = (namespace: string, secrets: { system: string; members: string }): EnvVar[] => [
   fromField("PATRONI_NAME", "metadata.name"),
   fromField("PATRONI_KUBERNETES_NAMESPACE", "metadata.namespace"),
   fromField("PATRONI_KUBERNETES_POD_IP", "status.podIP"),

@@ -21,6 +21,7 @@ import {
   fromSecretVolume,
   memberEnvironment,
   type Mounted,
+  patroniEnvironment,
   podDns,
   podSecurity,
   scratch,
@@ -153,10 +154,7 @@ export class PostgresCluster extends ComponentResource {
       child,
     );
 
-    const environment = [
-      ...commonEnvironment(args.repositories, args.restoreFrom),
-      ...memberEnvironment(args.namespaceName, { system: names.secrets, members: "postgres-members" }),
-    ];
+    const environment = [...commonEnvironment(args.repositories, args.restoreFrom), ...memberEnvironment];
     const mounts: Mounted[] = [
       fromConfigMap("patroni", "postgres-patroni", paths.patroniFolder),
       fromConfigMap("pgbackrest", "postgres-pgbackrest", paths.pgbackrestFolder),
@@ -170,13 +168,13 @@ export class PostgresCluster extends ComponentResource {
       image: args.image,
       command,
       env: environment,
-      envFrom: [{ secretRef: { name: secrets.repositories.metadata.name } }],
       volumeMounts: [{ name: "data", mountPath: paths.volume }, ...mounts.map(({ mount }) => mount)],
       securityContext: containerSecurity,
       terminationMessagePolicy: "FallbackToLogsOnError",
       resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu, memory } },
     });
 
+    const repositoryKeys = [{ secretRef: { name: secrets.repositories.metadata.name } }];
     this.statefulSet = new StatefulSet(
       `${name}-members-set`,
       {
@@ -216,6 +214,11 @@ export class PostgresCluster extends ComponentResource {
               containers: [
                 {
                   ...container(names.statefulSet, ["marimo-postgres"], args.cpu, args.memory.toString()),
+                  env: [
+                    ...environment,
+                    ...patroniEnvironment(args.namespaceName, { system: names.secrets, members: "postgres-members" }),
+                  ],
+                  envFrom: repositoryKeys,
                   ports: [
                     { name: "postgres", containerPort: port.postgres },
                     { name: "patroni", containerPort: port.patroni },
@@ -243,6 +246,7 @@ export class PostgresCluster extends ComponentResource {
                 },
                 {
                   ...container("pgbackrest", ["pgbackrest", "server"], "1", "512Mi"),
+                  envFrom: repositoryKeys,
                   ports: [{ name: "pgbackrest", containerPort: port.pgbackrest }],
                 },
                 container("watch", ["marimo-watch"], "100m", "64Mi"),

@@ -116,7 +116,6 @@ export const renderPatroni = ({ restoreFrom }: PatroniArgs): string =>
           command: "marimo-replica",
           keep_data: true,
           no_params: true,
-          no_leader: true,
         },
         remove_data_directory_on_diverged_timelines: true,
         basebackup: { checkpoint: "fast" },

@@ -84,13 +84,37 @@ describe("a volume whose member was killed (images/postgres start.py)", () => {
   });
 });
 
+// A pod that was replaced while its marimo-bootstrap still looked into the repositories left Patroni's `initialize` behind,
+// and no member of the region ever bootstrapped again.
+describe("the right to bootstrap (images/postgres claim.py)", () => {
+  const program =
+    "from marimo.claim import Claim, left_behind\n" +
+    "def answer(c):\n    return left_behind(Claim(c[0], c[1], '7'), 'postgres-1', c[2])\n";
+  const cases: [initialize: string | null, holder: string | null, waited: number, leftBehind: boolean | null][] = [
+    [null, null, 0, false],
+    [null, "postgres-1", 0, false],
+    ["7711", "postgres-1", 0, false],
+    ["", "postgres-1", 0, true],
+    ["", "postgres-0", 60, false],
+    ["", null, 0, null],
+    ["", null, 20, true],
+  ];
+  it("is taken back by the member that held it, and by any if nobody has signed for it in time", () => {
+    assert.deepEqual(
+      askPython(program, cases),
+      cases.map(([, , , leftBehind]) => leftBehind),
+    );
+  });
+});
+
 describe("alarms (images/postgres alarms.py)", () => {
   const MiB = 1024 * 1024;
   const GiB = 1024 * MiB;
-  const calm = { volume: 10 * GiB, free: 8 * GiB, wal: 500 * MiB, failing: 0, segment: "" };
+  const calm = { volume: 10 * GiB, free: 8 * GiB, wal: 500 * MiB, failing: 0, segment: "", missing: 0 };
   const program =
     "from marimo.alarms import Measurement, alarms\n" +
-    "def answer(c):\n    return alarms(Measurement(c['volume'], c['free'], c['wal'], c['failing'], c['segment']))\n";
+    "def answer(c):\n" +
+    "    return alarms(Measurement(c['volume'], c['free'], c['wal'], c['failing'], c['segment'], c['missing']))\n";
   const cases: [title: string, measured: typeof calm, names: string[]][] = [
     ["nothing", calm, []],
     ["just enough space", { ...calm, free: 2 * GiB + 1 }, []],
@@ -101,7 +125,9 @@ describe("alarms (images/postgres alarms.py)", () => {
     ["8 GiB of a large one are not", { ...calm, volume: 250 * GiB, free: 8 * GiB - 1 }, ["volume-filling"]],
     ["WAL piles up", { ...calm, wal: 2561 * MiB }, ["wal-piling-up"]],
     ["archiving has failed for two minutes", { ...calm, failing: 120, segment: "A" }, []],
-    ["and longer", { ...calm, failing: 121, segment: "000000010000000000000007" }, ["archiving-failing"]],
+    ["no database for a minute", { ...calm, missing: 60 }, []],
+    ["and longer", { ...calm, missing: 61 }, ["database-missing"]],
+    ["archiving for longer than two minutes", { ...calm, failing: 121, segment: "000000010000000000000007" }, ["archiving-failing"]],
   ];
   const answers = () =>
     askPython<Record<string, string>>(

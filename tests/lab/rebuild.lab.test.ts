@@ -140,6 +140,21 @@ describe("A region", function () {
     });
   });
 
+  describe("lost with all volumes, while its Kubernetes lives on", () => {
+    it("calls for help, and comes back when Patroni is told to forget what was there", async () => {
+      await query("INSERT INTO users VALUES (0, 'zero@example.com')");
+      await archiveEverything();
+      await succeed(kubectl("delete", "pvc", "--all", "--wait=false"));
+      await succeed(kubectl("delete", "pod", "--selector", "app=postgres", "--force"));
+      const watched = () => kubectl("logs", "postgres-0", "--container", "watch");
+      await until("the alarm is in the log", async () => /ALARM database-missing/.test((await watched()).output), 180);
+      await succeed(kubectl("annotate", "configmap", "postgres-config", "initialize-"));
+      await until("both members are ready", healthy);
+      assert.equal(await query("SELECT count(*) FROM users"), "1");
+      await query("DELETE FROM users");
+    });
+  });
+
   describe("lost with Pulumi's state", () => {
     let passwordBefore = "";
 
@@ -240,6 +255,23 @@ describe("A region", function () {
       await configureStack(region);
       await stops(/repository s3 cannot be reached.*repository gcs cannot be reached.*s3Endpoint/s);
       assert.deepEqual(fingerprint(), before);
+    });
+
+    // A rolling update once ended a member that was looking into the repositories. Patroni's note that somebody bootstraps
+    // stayed behind, and every member of the region waited for that somebody.
+    it("a member is ended while it decides: another or its successor decides", async () => {
+      const note = ["get", "configmap", "postgres-config", "--output", "jsonpath={.metadata.annotations}"];
+      let holder: string | undefined;
+      await until(
+        "a member is deciding",
+        async () => {
+          const annotations = JSON.parse((await kubectl(...note)).output) as Record<string, string>;
+          holder = annotations["initialize"] === "" ? annotations["marimo-erp.com/bootstrapped-by"] : undefined;
+          return holder !== undefined;
+        },
+        360,
+      );
+      await succeed(kubectl("delete", "pod", holder ?? ""));
     });
 
     it("S3 still down: two keys of the configuration bring it back from GCS", async () => {

@@ -14,19 +14,23 @@ SPACE_CRITICAL_SHARE, SPACE_CRITICAL_BYTES = 0.08, 2 * GIB
 WAL_SHARE = 0.25
 # archive_timeout is 60 s: an archiver that has failed for two of them has lost its recovery point objective's margin.
 ARCHIVE_FAILING_SECONDS = 120.0
+# A leader is elected within seconds, and a member that copies from it has begun well before.
+DATABASE_MISSING_SECONDS = 60.0
 REMINDER_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
 class Measurement:
     """`archive_failing_seconds`: for how long the archiver has been seen failing, 0 if it does not fail;
-    `last_failed_wal`: the segment that it can't archive."""
+    `last_failed_wal`: the segment that it can't archive; `database_missing_seconds`: for how long this member's volume has
+    been empty while the cluster has a database, 0 if it is not."""
 
     volume_bytes: int
     free_bytes: int
     wal_bytes: int
     archive_failing_seconds: float
     last_failed_wal: str
+    database_missing_seconds: float
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,14 @@ def alarms(measured: Measurement) -> dict[str, str]:
             "lost with this cluster, and WAL piles up on the volume, because every configured repository must take it. Bring "
             "the repository back (the archiver's error is in the log of container postgres), or leave it out: "
             "`pulumi config set marimo-dr:repositories REPOSITORY_THAT_WORKS` and `pulumi up`"
+        )
+    missing = measured.database_missing_seconds
+    if missing > DATABASE_MISSING_SECONDS:
+        found["database-missing"] = (
+            f"this member's volume has been empty for {missing:.0f} s, and no member leads from which it could be built. If "
+            "another member's volume is whole, bring that pod back, and this one follows by itself. Only if all volumes are "
+            "lost: `kubectl annotate configmap postgres-config initialize-` makes Patroni forget the database that was "
+            "there, and a member restores it from the repositories"
         )
     return found
 

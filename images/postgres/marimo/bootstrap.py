@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import marker, stanza
+from . import claim, marker, stanza
 from .decision import Action, Decision, decide
 from .events import emit, warn
 from .marker import Unfinished
@@ -111,6 +111,13 @@ def main() -> int:
     except SettingsError as error:
         report(str(error))
         return 1
+    # Without Kubernetes, as in tests of the image alone, nobody competes.
+    if "KUBERNETES_SERVICE_HOST" in os.environ:
+        try:
+            claim.sign()
+        except claim.Withdrawn as error:
+            report(f"{error}. Nothing has been written anywhere. It is tried again when the container restarts.")
+            return 1
     if marker.read(settings) is Unfinished.INITIALIZED and marker.set_aside(settings).exists():
         return resume(settings)
     started = time.monotonic()

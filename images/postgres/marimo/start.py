@@ -1,25 +1,14 @@
 """marimo-postgres: readies the volume, then becomes Patroni."""
 
-import json
 import os
-import re
-import ssl
-import urllib.error
-import urllib.request
 from enum import Enum
-from http import HTTPStatus
-from pathlib import Path
 
-from . import marker
+from . import claim, marker
 from .events import emit
 from .marker import Unfinished
 from .settings import Settings, read_settings
 
-PATRONI_CONFIGURATION = Path("/etc/patroni/patroni.yml")
-PATRONI = ["patroni", str(PATRONI_CONFIGURATION)]
-SCOPE = re.compile(r"^scope: *(\S+)", re.MULTILINE)
-SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-API_SECONDS = 10
+PATRONI = ["patroni", str(claim.PATRONI_CONFIGURATION)]
 
 
 class Remains(Enum):
@@ -46,41 +35,10 @@ def judge(unfinished: Unfinished | None, initialize: str | None, control_file: b
     return Remains.UNFINISHED_RESTORE
 
 
-def config_map(method: str, body: object = None) -> dict:
-    """Reads or patches Patroni's <scope>-config ConfigMap with the pod's own rights; {} if there is none."""
-    scope = SCOPE.search(PATRONI_CONFIGURATION.read_text())
-    if scope is None:
-        raise ValueError(f"{PATRONI_CONFIGURATION} has no scope")
-    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
-    namespace = (SERVICE_ACCOUNT / "namespace").read_text()
-    request = urllib.request.Request(
-        f"https://{host}:{port}/api/v1/namespaces/{namespace}/configmaps/{scope[1]}-config",
-        method=method,
-        data=json.dumps(body).encode() if body is not None else None,
-        headers={
-            "Authorization": f"Bearer {(SERVICE_ACCOUNT / 'token').read_text()}",
-            "Content-Type": "application/merge-patch+json",
-        },
-    )
-    context = ssl.create_default_context(cafile=str(SERVICE_ACCOUNT / "ca.crt"))
-    try:
-        with urllib.request.urlopen(request, timeout=API_SECONDS, context=context) as response:
-            return json.load(response)
-    except urllib.error.HTTPError as error:
-        if error.code == HTTPStatus.NOT_FOUND:
-            return {}
-        raise
-
-
 def clean_up(settings: Settings, unfinished: Unfinished) -> None:
     """Makes a volume whose member was ended half-way usable again. Killed in the middle, the next start does the rest."""
-    metadata = config_map("GET").get("metadata", {})
-    initialize = metadata.get("annotations", {}).get("initialize")
-    remains = judge(unfinished, initialize, (settings.pgdata / "global" / "pg_control").exists())
-    # A bootstrap that failed, other than one that was killed, has been told to Patroni, which took `initialize` back before
-    # it put PGDATA there: what stands in the ConfigMap now is another member's.
-    killed = not marker.failed(settings).exists()
-    emit("remains", found=remains.value, killed=killed)
+    remains = judge(unfinished, claim.read().initialize, (settings.pgdata / "global" / "pg_control").exists())
+    emit("remains", found=remains.value)
     if remains is Remains.UNFINISHED_INITIALIZATION:
         left = next(
             (place for place in (settings.pgdata, marker.failed(settings)) if (place / "PG_VERSION").exists()), None
@@ -88,14 +46,10 @@ def clean_up(settings: Settings, unfinished: Unfinished) -> None:
         if left is not None:
             marker.remove_tree(marker.set_aside(settings))
             left.rename(marker.set_aside(settings))
-    elif remains is not Remains.WHOLE:
+        return
+    if remains is not Remains.WHOLE:
         marker.remove_tree(settings.pgdata)
-    if killed and remains in (Remains.UNFINISHED_RESTORE, Remains.UNFINISHED_INITIALIZATION) and initialize is not None:
-        # With the version that was read, so that it can't undo what another member has begun meanwhile.
-        version = metadata["resourceVersion"]
-        config_map("PATCH", {"metadata": {"resourceVersion": version, "annotations": {"initialize": None}}})
-    if remains is not Remains.UNFINISHED_INITIALIZATION:
-        marker.remove(settings)
+    marker.remove(settings)
 
 
 def ready_volume(settings: Settings) -> None:
@@ -105,6 +59,8 @@ def ready_volume(settings: Settings) -> None:
     # Patroni keeps what a failed bootstrap left; the next attempt needs its space, and the vaults hold the original.
     marker.remove_tree(marker.failed(settings))
     (settings.volume / "spool").mkdir(mode=0o700, exist_ok=True)
+    # Last: whoever bootstraps next must find this volume in order.
+    claim.take_back()
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import claim, marker
 from .alarms import Measurement, Raised, alarms, announce
 from .events import emit, warn
 from .settings import Settings, read_settings
@@ -65,11 +66,25 @@ def size_of_files(folder: Path) -> int:
     return total
 
 
-def measure(settings: Settings, failing: Failing | None) -> Measurement:
+def database_missing(settings: Settings) -> bool:
+    """Whether the cluster has a database, and this member neither has it nor is getting it."""
+    if settings.pgdata.exists() or marker.read(settings) is not None:
+        return False
+    # A system identifier; empty or None while there is no database yet, and bootstrap.py says what keeps it.
+    return bool(claim.read().initialize)
+
+
+def measure(settings: Settings, failing: Failing | None, missing_since: float | None) -> Measurement:
     usage = shutil.disk_usage(settings.volume)
-    wal_bytes = size_of_files(settings.pgdata / "pg_wal")
-    seconds = time.monotonic() - failing.since if failing else 0.0
-    return Measurement(usage.total, usage.free, wal_bytes, seconds, failing.segment if failing else "")
+    now = time.monotonic()
+    return Measurement(
+        volume_bytes=usage.total,
+        free_bytes=usage.free,
+        wal_bytes=size_of_files(settings.pgdata / "pg_wal"),
+        archive_failing_seconds=now - failing.since if failing else 0.0,
+        last_failed_wal=failing.segment if failing else "",
+        database_missing_seconds=now - missing_since if missing_since is not None else 0.0,
+    )
 
 
 def main() -> int:
@@ -78,10 +93,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     raised: dict[str, Raised] = {}
     failing: Failing | None = None
+    missing_since: float | None = None
     emit("watch-start", intervalSeconds=INTERVAL_SECONDS)
     while True:
         failing = ask_archiver(failing)
-        lines, raised = announce(alarms(measure(settings, failing)), raised, time.monotonic())
+        missing_since = (missing_since or time.monotonic()) if database_missing(settings) else None
+        lines, raised = announce(alarms(measure(settings, failing, missing_since)), raised, time.monotonic())
         for line in lines:
             warn(line)
         if ended.wait(INTERVAL_SECONDS):
