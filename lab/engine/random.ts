@@ -1,9 +1,7 @@
-/**
- * Stand-in for the plugin of `@pulumi/random`: RandomPassword (its output `bcryptHash` is missing), RandomString, RandomId.
- */
-import { randomBytes, randomInt } from "node:crypto";
+/** Stand-in for the plugin of `@pulumi/random`: RandomPassword (its output `bcryptHash` is missing). */
+import { randomInt } from "node:crypto";
 import { version } from "@pulumi/random/package.json";
-import { GeneratingProvider, type Generated, type Generation } from "./generated";
+import { GeneratingProvider, type Generated } from "./generated";
 import { runProvider } from "./provider";
 import type { Values } from "./values";
 
@@ -65,31 +63,6 @@ const randomPassword: Generated = {
   generate: (inputs) => ({ id: "none", outputs: { result: randomText(inputs) } }),
 };
 
-function generateString(inputs: Values): Generation {
-  const result = randomText(inputs);
-  return { id: result, outputs: { result } };
-}
-
-function generateId(inputs: Values): Generation {
-  const bytes = randomBytes(Number(inputs["byteLength"]));
-  const prefix = typeof inputs["prefix"] === "string" ? inputs["prefix"] : "";
-  const id = bytes.toString("base64url");
-  const forms = {
-    b64Std: bytes.toString("base64"),
-    b64Url: id,
-    hex: bytes.toString("hex"),
-    dec: BigInt(`0x${bytes.toString("hex")}`).toString(),
-  };
-  return { id, outputs: Object.fromEntries(Object.entries(forms).map(([name, form]) => [name, prefix + form])) };
-}
-
-const types = new Map<string, Generated>([
-  ["random:index/randomPassword:RandomPassword", randomPassword],
-  ["random:index/randomString:RandomString", { ...randomPassword, secretOutputs: [], generate: generateString }],
-  [
-    "random:index/randomId:RandomId",
-    { required: ["byteLength"], outputs: ["b64Std", "b64Url", "dec", "hex"], secretOutputs: [], generate: generateId },
-  ],
-]);
+const types = new Map<string, Generated>([["random:index/randomPassword:RandomPassword", randomPassword]]);
 
 if (require.main === module) runProvider(() => new GeneratingProvider("random", version, types));

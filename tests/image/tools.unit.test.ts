@@ -58,6 +58,26 @@ describe("what pgBackRest's errors mean (images/postgres vault.py)", () => {
   });
 });
 
+describe("why a backup failed (images/postgres backup.py)", () => {
+  // As pgBackRest 2.60.0 writes them. The first two say "timeout" or "unable to connect" and aren't the store's fault.
+  const errors: [message: string, remedy: RegExp][] = [
+    ["[ArchiveTimeoutError] WAL segment 0000 was not archived before the 60000ms timeout", /postgres-0 -c watch/],
+    ["[HostConnectError] unable to connect to 'postgres-0.postgres-members.marimo-erp.svc:8432'", /app=postgres/],
+    ["[DbConnectError] unable to find primary cluster - cannot proceed", /app=postgres/],
+    ["[HostConnectError] timeout connecting to 's3.example.com:443'", /marimo-dr:s3Endpoint/],
+  ];
+  it("names what is to be mended", () => {
+    const program = "from marimo.backup import failure\ndef answer(m):\n    return failure('s3', m).remedy\n";
+    const remedies = askPython<string>(
+      program,
+      errors.map(([message]) => message),
+    );
+    errors.forEach(([message, expected], index) => {
+      assert.match(remedies[index] ?? "", expected, message);
+    });
+  });
+});
+
 describe("a volume whose member was killed (images/postgres start.py)", () => {
   const program =
     "from marimo.marker import Unfinished\nfrom marimo.start import judge\n" +

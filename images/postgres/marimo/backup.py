@@ -1,7 +1,9 @@
 """marimo-backup full|diff|first: backs up into each repository, from a pod that reaches the members over TLS."""
 
+import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 
 from . import stanza, vault
@@ -10,6 +12,23 @@ from .events import emit, warn
 from .settings import Settings, read_settings
 
 USAGE = "usage: marimo-backup full|diff|first"
+
+# A day, and some hours for the daily job to run in. An older backup is from before an outage or from a repository that was
+# left out for a while: without the WAL of that time it leads nowhere near to now.
+RECENT_SECONDS = 30 * 3600
+
+# Errors that are not the repository's, whatever else their text says, and what to do about them.
+NOT_THE_REPOSITORY = [
+    (
+        re.compile(r"was not archived before"),
+        "WAL reaches the repositories too late or not at all, see the alarms in `kubectl logs postgres-0 -c watch`, "
+        "of the member that leads",
+    ),
+    (
+        re.compile(r"unable to find (?:primary|standby) cluster|postgres-members"),
+        "the database is what can't be reached, see `kubectl get pods --selector app=postgres`",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -20,9 +39,9 @@ class Failure:
 
 
 def failure(repository: str, message: str) -> Failure:
-    state = vault.state_of_error(message)
-    observed = vault.Observation(repository, 0, state)
-    return Failure(repository, vault.shorten(message), remedy(observed))
+    ours = next((what for pattern, what in NOT_THE_REPOSITORY if pattern.search(message)), None)
+    observed = vault.Observation(repository, 0, vault.state_of_error(message))
+    return Failure(repository, vault.shorten(message), ours or remedy(observed))
 
 
 def back_up(settings: Settings, repository: str, number: int, kind: str) -> Failure | None:
@@ -52,11 +71,11 @@ def attempt(settings: Settings, repository: str, number: int, kind: str) -> Fail
         status = stanza.status(settings, number)
     except vault.Unreadable as error:
         return failure(repository, str(error))
-    if kind == "first" and status == vault.STATUS_OK:
-        emit("backup-skipped", repository=repository, reason="it has a backup")
+    if kind == "first" and status.newest is not None and time.time() - status.newest < RECENT_SECONDS:
+        emit("backup-skipped", repository=repository, reason="it has a recent backup")
         return None
     # Only where it is missing: stanza-create takes locks that a running archive-push or backup may hold.
-    created = stanza.create(settings, number) if status == vault.STATUS_MISSING_STANZA_PATH else None
+    created = stanza.create(settings, number) if status.code == vault.STATUS_MISSING_STANZA_PATH else None
     if created is not None and created.code != 0:
         return failure(repository, f"stanza-create: {created.error}")
     failed = back_up(settings, repository, number, "full" if kind == "first" else kind)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from . import pgbackrest, vault
 from .events import emit, warn
@@ -39,10 +40,20 @@ def create_all(settings: Settings, repositories: Iterable[str], *options: str) -
             )
 
 
-def status(settings: Settings, number: int) -> int:
-    """pgBackRest's code for the stanza in one repository; raises Unreadable if the repository can't be read."""
+@dataclass(frozen=True)
+class Status:
+    """`code` is pgBackRest's for the stanza; `newest` the end of the newest backup, in seconds since 1970."""
+
+    code: int
+    newest: int | None
+
+
+def status(settings: Settings, number: int) -> Status:
+    """How the stanza is in one repository; raises Unreadable if the repository can't be read."""
     output = vault.ask(settings, number, f"--stanza={settings.stanza}", "info", "--output=json")
-    found = next(repo["status"] for repo in json.loads(output, strict=False)[0]["repo"] if repo["key"] == number)
+    info = json.loads(output, strict=False)[0]
+    found = next(repo["status"] for repo in info["repo"] if repo["key"] == number)
     if found["code"] not in (vault.STATUS_OK, vault.STATUS_MISSING_STANZA_PATH, vault.STATUS_NO_BACKUP):
         raise vault.Unreadable(found["message"])
-    return found["code"]
+    newest = info["backup"][-1]["timestamp"]["stop"] if found["code"] == vault.STATUS_OK else None
+    return Status(found["code"], newest)

@@ -9,7 +9,7 @@ from .settings import Settings, read_settings
 def lacks_stanza(settings: Settings, repository: str) -> bool:
     """False if it can't be read either: what can't be told now is the next backup job's to mend."""
     try:
-        return stanza.status(settings, settings.repositories[repository]) == vault.STATUS_MISSING_STANZA_PATH
+        return stanza.status(settings, settings.repositories[repository]).code == vault.STATUS_MISSING_STANZA_PATH
     except vault.Unreadable:
         return False
 
