@@ -6,8 +6,6 @@ export interface RegionClusterArgs {
   /** @default the kubeconfig's current context */
   readonly context: string | undefined;
   readonly region: string;
-  /** Counts the cluster's rebuilds. */
-  readonly generation: number;
 }
 
 /** The way to an existing Kubernetes cluster. */
@@ -15,8 +13,9 @@ export const regionCluster = (args: RegionClusterArgs): Provider =>
   new Provider("cluster", {
     ...(args.kubeconfig !== undefined && { kubeconfig: args.kubeconfig }),
     ...(args.context !== undefined && { context: args.context }),
-    // A rebuilt cluster has none of the old one's objects; only another identifier makes Pulumi create them anew.
-    clusterIdentifier: `${args.region}-${args.generation}`,
+    // Without it another kubeconfig means another cluster: Pulumi would create everything there, and then delete the old
+    // objects by their names, which are the new ones' names too. A rebuilt cluster is told by `--refresh` instead.
+    clusterIdentifier: args.region,
     // A `pulumi up` that was killed leaves objects that its state doesn't know; the next one takes them over.
     upsertExistingObjects: true,
     // Without these every change of a ConfigMap or Secret would delete it and its pods' mounts first.

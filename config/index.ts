@@ -24,8 +24,6 @@ export interface RegionConfig {
   readonly cluster: {
     readonly kubeconfig: string | undefined;
     readonly context: string | undefined;
-    /** Counts the rebuilds of the cluster: a new one makes Pulumi forget what it knew of the old one's objects. */
-    readonly generation: number;
   };
   readonly postgres: {
     readonly image: string;
@@ -75,7 +73,7 @@ const structure = (values: RegionValues): RegionConfig => ({
   role: values.role,
   region: values.region,
   namespace: values.namespace,
-  cluster: { kubeconfig: values.kubeconfig, context: values.kubeContext, generation: values.clusterGeneration },
+  cluster: { kubeconfig: values.kubeconfig, context: values.kubeContext },
   postgres: {
     image: values.postgresImage,
     members: values.postgresMembers,

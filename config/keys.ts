@@ -85,7 +85,6 @@ export const regionKeys = {
   namespace: text(dnsLabel, "a Kubernetes namespace", "marimo-erp", { default: "marimo-erp" }),
   kubeconfig: optionalText(/^.+$/, "a path to a kubeconfig, or nothing for the ambient one", "~/.kube/config"),
   kubeContext: optionalText(/^\S+$/, "a context of the kubeconfig, or nothing for its current one", "primary"),
-  clusterGeneration: whole(1, 1_000_000, 1, "rebuilds"),
   postgresImage: text(
     /^\S+(:(?!latest$)[\w.-]+|@sha256:[0-9a-f]{64})$/,
     "an image with a tag other than latest, or with a digest",

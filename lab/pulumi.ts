@@ -62,7 +62,6 @@ export async function stackConfiguration(
       region,
       kubeconfig: paths.kubeconfig,
       kubeContext: region,
-      clusterGeneration: "1",
       postgresImage: (await postgresImage(engine())).images[0] ?? "",
       s3Bucket: stores.s3.bucket,
       s3Region: "us-east-1",
