@@ -8,6 +8,7 @@ one that bootstraps writes its name beside it, and a member that starts takes ba
 import json
 import os
 import re
+import socket
 import ssl
 import time
 import urllib.error
@@ -44,6 +45,11 @@ class Claim:
     initialize: str | None
     holder: str | None
     version: str | None
+
+
+def member() -> str:
+    """The pod's name. Not from PATRONI_NAME: Patroni keeps its own variables from what it starts."""
+    return socket.gethostname()
 
 
 def config_map(method: str, body: object = None) -> dict:
@@ -104,7 +110,7 @@ def sign() -> None:
     Raises Withdrawn if it is not there any more; nothing may be written anywhere then.
     """
     while (claim := read()).initialize == "":
-        if change(claim, {HOLDER: os.environ["PATRONI_NAME"]}):
+        if change(claim, {HOLDER: member()}):
             return
     raise Withdrawn(f"the right to bootstrap was taken back ({INITIALIZE} is {claim.initialize})")
 
@@ -121,7 +127,7 @@ def left_behind(claim: Claim, member: str, waited: float) -> bool | None:
 def take_back() -> None:
     """Frees the right to bootstrap if this member's predecessor held it."""
     began = time.monotonic()
-    while (left := left_behind(claim := read(), os.environ["PATRONI_NAME"], time.monotonic() - began)) is not False:
+    while (left := left_behind(claim := read(), member(), time.monotonic() - began)) is not False:
         if left and change(claim, {INITIALIZE: None, HOLDER: None}):
             emit("bootstrap-taken-back", holder=claim.holder)
             return
