@@ -186,7 +186,7 @@ async function bringUp(options: UpOptions): Promise<void> {
       tasks: regions.map((region) => task(`Region ${region}`, 25, () => createRegion(region))),
     },
     task("Pulumi's stacks", 10, async () => {
-      writeLaunchers();
+      await writeLaunchers();
       for (const region of regionNames) {
         await configureStack(region);
       }

@@ -11,6 +11,8 @@ export const paths = {
   lab,
   /** Launchers and tools that the lab puts first on PATH. */
   bin: join(lab, "bin"),
+  /** The stand-ins of Pulumi's programs, each in one file. */
+  engine: join(lab, "engine"),
   /** Output of every command that the lab ran, one file per step. */
   logs: join(lab, "logs"),
   /** Reports of the demo and the benchmark. */
