@@ -155,6 +155,20 @@ describe("A region", function () {
     });
   });
 
+  describe("lost, while Pulumi's state lives on", () => {
+    it("comes back by pulumi up --refresh, with the passwords that its clients have", async () => {
+      await query("INSERT INTO users VALUES (0, 'zero@example.com')");
+      await archiveEverything();
+      const password = await base64("marimo-secrets", "DB_PASSWORD");
+      await destroyRegion(region);
+      await createRegion(region);
+      await succeed(up("--refresh"));
+      assert.equal(await base64("marimo-secrets", "DB_PASSWORD"), password);
+      assert.equal(await query("SELECT count(*) FROM users"), "1");
+      await query("DELETE FROM users");
+    });
+  });
+
   describe("lost with Pulumi's state", () => {
     let passwordBefore = "";
 
