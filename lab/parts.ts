@@ -140,6 +140,7 @@ const debianPackages = [
   "debootstrap",
   "ca-certificates",
   "openssl",
+  "curl",
 ];
 
 /** kind mounts it into every node, so it has to exist. */
