@@ -112,14 +112,35 @@ describe("the right to bootstrap (images/postgres claim.py)", () => {
     "def answer(c):\n    return left_behind(Claim(c[0], c[1], '7'), 'postgres-1', c[2])\n";
   const cases: [initialize: string | null, holder: string | null, waited: number, leftBehind: boolean | null][] = [
     [null, null, 0, false],
-    [null, "postgres-1", 0, false],
-    ["7711", "postgres-1", 0, false],
+    ["7711", null, 60, false],
+    [null, "postgres-1", 0, true],
+    ["7711", "postgres-1", 0, true],
     ["", "postgres-1", 0, true],
+    [null, "postgres-0", 60, false],
     ["", "postgres-0", 60, false],
+    // Patroni has noted that somebody bootstraps: who it is claims it in time, or was ended before.
     ["", null, 0, null],
     ["", null, 20, true],
   ];
-  it("is taken back by the member that held it, and by any if nobody has signed for it in time", () => {
+  it("is nobody's while another holds it or the cluster has its database", () => {
+    const may =
+      "from marimo.claim import Claim, obstacle\ndef answer(c):\n    return obstacle(Claim(*c, '7'), 'postgres-1')\n";
+    const claims = [
+      [null, null],
+      ["", null],
+      ["", "postgres-1"],
+      ["", "postgres-0"],
+      [null, "postgres-0"],
+      ["7711", null],
+    ];
+    const [none, noted, own, ...refused] = askPython<string | null>(may, claims);
+    assert.deepEqual([none, noted, own], [null, null, null]);
+    refused.forEach((why, index) => {
+      assert.match(why ?? "", /postgres-0 bootstraps|system identifier 7711/, String(index));
+    });
+  });
+
+  it("is taken back by the member that held it, and by any if nobody has claimed it in time", () => {
     assert.deepEqual(
       askPython(program, cases),
       cases.map(([, , , leftBehind]) => leftBehind),
@@ -134,7 +155,7 @@ describe("alarms (images/postgres alarms.py)", () => {
   const program =
     "from marimo.alarms import Measurement, alarms\n" +
     "def answer(c):\n" +
-    "    return alarms(Measurement(c['volume'], c['free'], c['wal'], c['failing'], c['segment'], c['missing']))\n";
+    "    return alarms(Measurement(*(c[k] for k in ('volume', 'free', 'wal', 'failing', 'segment', 'missing')), 'erp'))\n";
   const cases: [title: string, measured: typeof calm, names: string[]][] = [
     ["nothing", calm, []],
     ["just enough space", { ...calm, free: 2 * GiB + 1 }, []],
@@ -147,7 +168,11 @@ describe("alarms (images/postgres alarms.py)", () => {
     ["archiving has failed for two minutes", { ...calm, failing: 120, segment: "A" }, []],
     ["no database for a minute", { ...calm, missing: 60 }, []],
     ["and longer", { ...calm, missing: 61 }, ["database-missing"]],
-    ["archiving for longer than two minutes", { ...calm, failing: 121, segment: "000000010000000000000007" }, ["archiving-failing"]],
+    [
+      "archiving for longer than two minutes",
+      { ...calm, failing: 121, segment: "000000010000000000000007" },
+      ["archiving-failing"],
+    ],
   ];
   const answers = () =>
     askPython<Record<string, string>>(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { loseState } from "../../lab/demo/pulumi";
 import { openCluster, runCronJob } from "../../lab/demo/cluster";
@@ -148,7 +148,8 @@ describe("A region", function () {
       await succeed(kubectl("delete", "pod", "--selector", "app=postgres", "--force"));
       const watched = () => kubectl("logs", "postgres-0", "--container", "watch");
       await until("the alarm is in the log", async () => /ALARM database-missing/.test((await watched()).output), 180);
-      await succeed(kubectl("annotate", "configmap", "postgres-config", "initialize-"));
+      const forget = ["initialize-", "marimo-erp.com/bootstrapped-by-"];
+      await succeed(kubectl("annotate", "configmap", "postgres-config", ...forget));
       await until("both members are ready", healthy);
       assert.equal(await query("SELECT count(*) FROM users"), "1");
       await query("DELETE FROM users");
@@ -156,13 +157,20 @@ describe("A region", function () {
   });
 
   describe("lost, while Pulumi's state lives on", () => {
-    it("comes back by pulumi up --refresh, with the passwords that its clients have", async () => {
+    it("comes back by pulumi up --refresh --run-program, with the passwords that its clients have", async () => {
       await query("INSERT INTO users VALUES (0, 'zero@example.com')");
       await archiveEverything();
       const password = await base64("marimo-secrets", "DB_PASSWORD");
+      // The new cluster has a kubeconfig of its own; the old one's leads nowhere.
+      const lost = join(paths.regions, "lost-kubeconfig");
+      copyFileSync(paths.kubeconfig, lost);
+      await configure("kubeconfig", lost);
+      await succeed(up());
       await destroyRegion(region);
       await createRegion(region);
-      await succeed(up("--refresh"));
+      await configure("kubeconfig", paths.kubeconfig);
+      await succeed(up("--refresh", "--run-program"));
+      rmSync(lost);
       assert.equal(await base64("marimo-secrets", "DB_PASSWORD"), password);
       assert.equal(await query("SELECT count(*) FROM users"), "1");
       await query("DELETE FROM users");
@@ -274,18 +282,20 @@ describe("A region", function () {
     // A rolling update once ended a member that was looking into the repositories. Patroni's note that somebody bootstraps
     // stayed behind, and every member of the region waited for that somebody.
     it("a member is ended while it decides: another or its successor decides", async () => {
-      const note = ["get", "configmap", "postgres-config", "--output", "jsonpath={.metadata.annotations}"];
+      const template = "jsonpath={.metadata.annotations}";
+      const annotations = async () => {
+        const { code, output } = await kubectl("get", "configmap", "postgres-config", "--output", template);
+        return code === 0 ? (JSON.parse(output) as Record<string, string>) : {};
+      };
       let holder: string | undefined;
-      await until(
-        "a member is deciding",
-        async () => {
-          const annotations = JSON.parse((await kubectl(...note)).output) as Record<string, string>;
-          holder = annotations["initialize"] === "" ? annotations["marimo-erp.com/bootstrapped-by"] : undefined;
-          return holder !== undefined;
-        },
-        360,
-      );
+      const deciding = async () => {
+        holder = (await annotations())["marimo-erp.com/bootstrapped-by"];
+        return holder !== undefined;
+      };
+      await until("a member is deciding", deciding, 360);
       await succeed(kubectl("delete", "pod", holder ?? ""));
+      await until("what it held is taken back", async () => (await annotations())["initialize"] === undefined);
+      await until("a member is deciding again", deciding, 360);
     });
 
     it("S3 still down: two keys of the configuration bring it back from GCS", async () => {

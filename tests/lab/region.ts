@@ -86,7 +86,7 @@ export const until = async (what: string, holds: () => Promise<boolean>, seconds
 /** Closes the segment that is being written, and returns when both repositories have it. */
 export const archiveEverything = async (): Promise<void> => {
   // Named once: the server may write into the next segment at any time, and leave that one open for long.
-  const segment = await query("SELECT pg_walfile_name(pg_switch_wal())");
+  const segment = await query("SELECT pg_walfile_name(pg_switch_wal() - 1)");
   const archived = `SELECT last_archived_wal >= '${segment}' FROM pg_stat_archiver`;
   await until(`${segment} is archived`, async () => (await query(archived)) === "true");
 };

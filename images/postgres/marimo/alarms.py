@@ -22,8 +22,8 @@ REMINDER_SECONDS = 300.0
 @dataclass(frozen=True)
 class Measurement:
     """`archive_failing_seconds`: for how long the archiver has been seen failing, 0 if it does not fail;
-    `last_failed_wal`: the segment that it can't archive; `database_missing_seconds`: for how long this member's volume has
-    been empty while the cluster has a database, 0 if it is not."""
+    `last_failed_wal`: the segment that it can't archive; `database_missing_seconds`: for how long this member has waited for
+    a database in vain, 0 if it does not; `namespace`: the pods', for commands."""
 
     volume_bytes: int
     free_bytes: int
@@ -31,6 +31,7 @@ class Measurement:
     archive_failing_seconds: float
     last_failed_wal: str
     database_missing_seconds: float
+    namespace: str
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,11 @@ def alarms(measured: Measurement) -> dict[str, str]:
     missing = measured.database_missing_seconds
     if missing > DATABASE_MISSING_SECONDS:
         found["database-missing"] = (
-            f"this member's volume has been empty for {missing:.0f} s, and no member leads from which it could be built. If "
-            "another member's volume is whole, bring that pod back, and this one follows by itself. Only if all volumes are "
-            "lost: `kubectl annotate configmap postgres-config initialize-` makes Patroni forget the database that was "
-            "there, and a member restores it from the repositories"
+            f"for {missing:.0f} s this member has had no database, no member leads from which it could be built, and none "
+            "bootstraps. If another member's volume is whole, bring that pod back, and this one follows by itself. Only if "
+            f"all volumes are lost: `kubectl -n {measured.namespace} annotate configmap postgres-config initialize- "
+            "marimo-erp.com/bootstrapped-by-` makes Patroni forget the database that was there, and a member restores it "
+            "from the repositories"
         )
     return found
 

@@ -112,12 +112,20 @@ def main() -> int:
         report(str(error))
         return 1
     # Without Kubernetes, as in tests of the image alone, nobody competes.
-    if "KUBERNETES_SERVICE_HOST" in os.environ:
-        try:
-            claim.sign()
-        except claim.Withdrawn as error:
-            report(f"{error}. Nothing has been written anywhere. It is tried again when the container restarts.")
-            return 1
+    if "KUBERNETES_SERVICE_HOST" not in os.environ:
+        return bootstrap(settings)
+    try:
+        claim.take()
+    except claim.Held as error:
+        warn(f"WARNING bootstrap: {error}, so this member does not; it has written nothing.")
+        return 1
+    code = bootstrap(settings)
+    if code != 0:
+        claim.give_up()
+    return code
+
+
+def bootstrap(settings: Settings) -> int:
     if marker.read(settings) is Unfinished.INITIALIZED and marker.set_aside(settings).exists():
         return resume(settings)
     started = time.monotonic()

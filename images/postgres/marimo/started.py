@@ -1,8 +1,9 @@
 """marimo-started: Patroni's callback on_start. The member runs, so its volume is whole; a primary readies its vaults."""
 
+import os
 import sys
 
-from . import marker, stanza, vault
+from . import claim, marker, stanza, vault
 from .settings import Settings, read_settings
 
 
@@ -18,6 +19,8 @@ def main() -> int:
     """Patroni's arguments are the action, the role and the scope."""
     settings = read_settings()
     marker.remove(settings)
+    if "KUBERNETES_SERVICE_HOST" in os.environ:
+        claim.give_up()
     if sys.argv[2] == "primary":
         # A repository that was added to the configuration. Asked first, because stanza-create holds the archive's lock,
         # and an archive-push that meets it waits for a minute.

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import claim, marker
+from . import claim
 from .alarms import Measurement, Raised, alarms, announce
 from .events import emit, warn
 from .settings import Settings, read_settings
@@ -66,12 +66,14 @@ def size_of_files(folder: Path) -> int:
     return total
 
 
-def database_missing(settings: Settings) -> bool:
-    """Whether the cluster has a database, and this member neither has it nor is getting it."""
-    if settings.pgdata.exists() or marker.read(settings) is not None:
+def database_missing(settings: Settings, known: bool) -> bool:
+    """Whether this member has no whole database and waits for one in vain; what was known, while nobody can tell."""
+    if (settings.pgdata / "global" / "pg_control").exists():
         return False
-    # A system identifier; empty or None while there is no database yet, and bootstrap.py says what keeps it.
-    return bool(claim.read().initialize)
+    try:
+        return claim.nobody_helps()
+    except (claim.Unavailable, OSError):
+        return known
 
 
 def measure(settings: Settings, failing: Failing | None, missing_since: float | None) -> Measurement:
@@ -84,6 +86,7 @@ def measure(settings: Settings, failing: Failing | None, missing_since: float | 
         archive_failing_seconds=now - failing.since if failing else 0.0,
         last_failed_wal=failing.segment if failing else "",
         database_missing_seconds=now - missing_since if missing_since is not None else 0.0,
+        namespace=claim.namespace(),
     )
 
 
@@ -97,7 +100,8 @@ def main() -> int:
     emit("watch-start", intervalSeconds=INTERVAL_SECONDS)
     while True:
         failing = ask_archiver(failing)
-        missing_since = (missing_since or time.monotonic()) if database_missing(settings) else None
+        missing = database_missing(settings, missing_since is not None)
+        missing_since = (missing_since or time.monotonic()) if missing else None
         lines, raised = announce(alarms(measure(settings, failing, missing_since)), raised, time.monotonic())
         for line in lines:
             warn(line)
