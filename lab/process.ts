@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { setMaxListeners } from "node:events";
 import { createWriteStream, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { finished } from "node:stream/promises";
@@ -25,8 +24,6 @@ const cancellation = new AsyncLocalStorage<AbortSignal>();
 
 /** Does `work`; when the signal is aborted, every command that it runs gets SIGTERM and fails. */
 export function cancellable<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  // Each command that runs listens to it, and many may.
-  setMaxListeners(0, signal);
   return cancellation.run(signal, work);
 }
 

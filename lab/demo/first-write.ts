@@ -28,7 +28,9 @@ async function firstConnection(database: ConnectionSource, ledger: string, signa
       return await startWriter(database, ledger, { sessions: 1, commitsPerSecond: 10 });
     } catch (error) {
       refusal = error;
-      await Promise.race([delay(PAUSE_MS), rejectionOf(signal).catch(() => undefined)]);
+      await delay(PAUSE_MS, undefined, { signal }).catch((ended: unknown) => {
+        if (!signal.aborted) throw ended;
+      });
     }
   }
   throw new Error(`gave up writing (${String(signal.reason)}); the last attempt said why`, { cause: refusal });
