@@ -1,0 +1,286 @@
+import { Duration } from "./duration";
+import type { RepositoryName } from "./repository";
+
+/**
+ * The writer's lease: which of two regions may acknowledge commits. Each vault holds one lease object; decision 5 tells the
+ * protocol, and tests/model/lease checks this very code in all the states that it can reach.
+ *
+ * A region works in rounds. It reads both vaults, asks `decide` what to write, writes each object on the version that it
+ * read, and reports each success to `written`. Nothing here does I/O or reads a clock. Moments are seconds on the region's
+ * own monotonic clock, one that also runs while the machine is suspended; store times are seconds on a store's clock, as
+ * its answers' `Date` says. The two are never compared.
+ */
+export type Vault = RepositoryName;
+
+/** What a lease object says. It is the object's whole content, as JSON. */
+export interface Lease {
+  /** The region; `null` where somebody found no object and laid this one down, so that its age can be told. */
+  readonly holder: string | null;
+  /** Grows with each change of the holder. A term belongs to one region for ever. */
+  readonly term: number;
+  /** `taking`: not a writer yet. `writing`: was the writer when it wrote this. `released`: anybody may take it at once. */
+  readonly state: "taking" | "writing" | "released";
+  /** Store time at which the holder read the object that this one replaced. The lease's age counts from here. */
+  readonly readAt: number;
+  /** The vault that an operator declared lost, so that this one alone made the holder the writer. */
+  readonly without: Vault | null;
+}
+
+export interface Reading {
+  readonly vault: Vault;
+  /** What a conditional write needs (ETag, generation); `undefined` when there is no object. */
+  readonly version: string | undefined;
+  /** `undefined` when the store said that there is no object: neither silence nor an error. */
+  readonly lease: Lease | undefined;
+  /** The answer's `Date`. */
+  readonly storeTime: number;
+}
+
+/** A write that must only succeed on `version`; `undefined`: only where there is no object. */
+export interface Write {
+  readonly vault: Vault;
+  readonly version: string | undefined;
+  readonly lease: Lease;
+  readonly round: number;
+  readonly startedAt: number;
+}
+
+/** An operator's word that a vault is gone together with its cloud (`--confirm-lost`). */
+export interface Lost {
+  readonly vault: Vault;
+  /** Term that the operator saw in the other vault. The word is good for the take-over from this term only. */
+  readonly term: number;
+  /** Moment at which this process was told. */
+  readonly toldAt: number;
+}
+
+export interface Round {
+  /** Moment before the first request of the round was sent. */
+  readonly startedAt: number;
+  /** The vaults that answered in time. */
+  readonly readings: readonly Reading[];
+  /** `rest`: be no writer, and release what is held. Only after Postgres was demoted cleanly. */
+  readonly wish: "write" | "rest";
+  readonly lost?: Lost | undefined;
+}
+
+/** What a region's process remembers. All of it may be lost at any time. */
+export interface Member {
+  readonly region: string;
+  readonly round: number;
+  /** The term of its latest success. It means something to the writer only. */
+  readonly term: number;
+  /** The latest term of another writer to which it gave way. */
+  readonly gaveWayTo: number;
+  /** Vaults taken in the current round. */
+  readonly taken: readonly Vault[];
+  /** Commits may be acknowledged before this moment. */
+  readonly writerUntil: number;
+  readonly without: Vault | null;
+}
+
+export interface LeaseTimes {
+  readonly validity: Duration;
+  /** By how much the holder stops early, on its own clock. */
+  readonly holderMargin: Duration;
+  /** How much longer a taker waits, on the store's clock. */
+  readonly takerMargin: Duration;
+}
+
+/** How often a region begins a round. A sidecar gives each request less time than this. */
+export const renewalInterval = Duration.seconds(5);
+
+/** Monotonic clocks and stores' clocks run right to within this share: twenty times what NTP's largest slew (0.05 %) needs. */
+export const clockDrift = 0.01;
+
+/** `Date` is cut to whole seconds, and a store's front ends may disagree a little. */
+export const storeClockError = Duration.seconds(3);
+
+/**
+ * Validity 30 s rides out five lost renewals. The margins must keep
+ * (validity - holderMargin) / (1 - drift) <= (validity + takerMargin - storeClockError) / (1 + drift);
+ * with 2 s and 3 s it is 28.3 <= 29.7. The rest covers the way from the gate's check to the acknowledgement.
+ */
+export const leaseTimes: LeaseTimes = {
+  validity: Duration.seconds(30),
+  holderMargin: Duration.seconds(2),
+  takerMargin: Duration.seconds(3),
+};
+
+/** A process that has just started. */
+export const start = (region: string): Member => ({
+  region,
+  round: 0,
+  term: 0,
+  gaveWayTo: 0,
+  taken: [],
+  writerUntil: -Infinity,
+  without: null,
+});
+
+/** To be asked for each acknowledgement, after the commit is durable and with the time of that moment: never remembered. */
+export const mayAcknowledge = (member: Member, now: number): boolean => now < member.writerUntil;
+
+const holderSeconds = (times: LeaseTimes): number => times.validity.seconds - times.holderMargin.seconds;
+const takerSeconds = (times: LeaseTimes): number => times.validity.seconds + times.takerMargin.seconds;
+
+const age = ({ storeTime }: Reading, lease: Lease): number => storeTime - lease.readAt;
+
+const isMine = (region: string, lease: Lease | undefined): boolean =>
+  lease?.holder === region && lease.state !== "released";
+
+/** Whether its holder was the writer when this was written, or became it by that. */
+const makesWriter = (lease: Lease): boolean => lease.state === "writing" || lease.without !== null;
+
+/** The lease by which the region still is the writer, whichever of its processes wrote it. */
+const unexpiredOwn = (member: Member, readings: readonly Reading[], times: LeaseTimes): Lease | undefined =>
+  readings
+    .filter((reading) => reading.lease !== undefined && age(reading, reading.lease) < holderSeconds(times))
+    .map(({ lease }) => lease)
+    .find(
+      (lease) =>
+        lease !== undefined &&
+        isMine(member.region, lease) &&
+        lease.state === "writing" &&
+        lease.term > member.gaveWayTo,
+    );
+
+/** Whether nobody else can be the writer by this vault, so that it may be overwritten on the version that was read. */
+const isFree = (region: string, reading: Reading, times: LeaseTimes): boolean => {
+  const { lease } = reading;
+  if (lease === undefined) return false;
+  return isMine(region, lease) || lease.state === "released" || age(reading, lease) > takerSeconds(times);
+};
+
+/** Whether the operator's word stands in for the vault that it names. */
+const wordCounts = (member: Member, { startedAt, readings, lost }: Round, times: LeaseTimes): boolean => {
+  const [living, another] = readings;
+  if (lost === undefined || living?.lease === undefined || another !== undefined) return false;
+  const { lease, vault } = living;
+  const continues = isMine(member.region, lease) && lease.without === lost.vault;
+  return (
+    vault !== lost.vault &&
+    (lease.term === lost.term || continues) &&
+    // The vault may have been renewed just before it was lost, and its holder still be the writer.
+    startedAt - lost.toldAt > takerSeconds(times)
+  );
+};
+
+const latestTerm = (readings: readonly Reading[]): number =>
+  Math.max(0, ...readings.map(({ lease }) => lease?.term ?? 0));
+
+/** The version that was read goes back with the write; the lease carries the time that the store told with it. */
+const writeOn = (reading: Reading, { round }: Member, startedAt: number, lease: Omit<Lease, "readAt">): Write => ({
+  vault: reading.vault,
+  version: reading.version,
+  lease: { ...lease, readAt: reading.storeTime },
+  round,
+  startedAt,
+});
+
+const release = (member: Member, { readings, startedAt }: Round): Write[] =>
+  readings.flatMap((reading) =>
+    reading.lease && isMine(member.region, reading.lease)
+      ? [writeOn(reading, member, startedAt, { ...reading.lease, state: "released", without: null })]
+      : [],
+  );
+
+/** A vault that has no object may have lost one: it counts as renewed just now, by somebody unknown. */
+const layDown = (member: Member, { readings, startedAt }: Round): Write[] =>
+  readings
+    .filter(({ lease }) => lease === undefined)
+    .map((reading) => writeOn(reading, member, startedAt, { holder: null, term: 0, state: "taking", without: null }));
+
+/** The writer goes on: it renews what it has and takes what it may. */
+const renew = (member: Member, round: Round, times: LeaseTimes): Decision => {
+  const { region, without } = member;
+  const mayWrite = round.readings.filter(
+    (reading) =>
+      isFree(region, reading, times) ||
+      // Back from the dead with an old lease: whoever still relies on that one must learn of the new term.
+      (reading.vault === without && reading.lease !== undefined && reading.lease.term < member.term),
+  );
+  // The term stays, unless a vault had another's lease in the meantime.
+  const isLatest = mayWrite.every(
+    ({ lease }) => lease && (lease.term < member.term || (lease.term === member.term && isMine(region, lease))),
+  );
+  const term = isLatest ? member.term : latestTerm(mayWrite) + 1;
+  return {
+    member,
+    writes: [
+      ...mayWrite.map((reading) =>
+        writeOn(reading, member, round.startedAt, {
+          holder: region,
+          term,
+          state: "writing",
+          without: reading.vault === without ? null : without,
+        }),
+      ),
+      ...layDown(member, round),
+    ],
+  };
+};
+
+/** Both vaults, or one and an operator's word for the other. */
+const takeOver = (member: Member, round: Round, times: LeaseTimes): Decision => {
+  const free = round.readings.filter((reading) => isFree(member.region, reading, times));
+  const without = round.lost && wordCounts(member, round, times) ? round.lost.vault : null;
+  if (free.length === 2 || (free.length === 1 && without !== null)) {
+    const term = Math.max(latestTerm(free), member.gaveWayTo) + 1;
+    return {
+      member,
+      writes: free.map((reading) =>
+        writeOn(reading, member, round.startedAt, { holder: member.region, term, state: "taking", without }),
+      ),
+    };
+  }
+  // Half a take-over helps nobody, and keeps the writer from its second vault.
+  const isBlocked = round.readings.some(
+    (reading) => reading.lease !== undefined && reading.lease.holder !== null && !isFree(member.region, reading, times),
+  );
+  return { member, writes: [...(isBlocked ? release(member, round) : []), ...layDown(member, round)] };
+};
+
+export interface Decision {
+  readonly member: Member;
+  readonly writes: readonly Write[];
+}
+
+/** What to write in this round. The returned member replaces the given one before anything is sent. */
+export const decide = (before: Member, round: Round, times: LeaseTimes): Decision => {
+  const { startedAt, readings, wish } = round;
+  const member: Member = { ...before, round: before.round + 1, taken: [] };
+  const resting: Member = { ...member, writerUntil: -Infinity, without: null };
+  if (wish === "rest") return { member: resting, writes: release(resting, round) };
+
+  const byClock = startedAt < member.writerUntil;
+  const own = unexpiredOwn(member, readings, times);
+  const term = Math.max(byClock ? member.term : 0, own?.term ?? 0);
+  // Another writer of a later term exists beside a writer only where an operator called a living vault lost.
+  const later = readings.find(
+    ({ lease }) => lease && lease.holder !== member.region && lease.term > term && makesWriter(lease),
+  );
+  if ((byClock || own) && later === undefined) {
+    return renew({ ...member, term, without: byClock ? member.without : (own?.without ?? null) }, round, times);
+  }
+  return takeOver(later?.lease ? { ...resting, gaveWayTo: later.lease.term } : resting, round, times);
+};
+
+/**
+ * A write has succeeded. A region becomes the writer with both vaults taken in one round, or with the one that is left; it
+ * stays the writer with any. The time counts from the start of the round, before the vault was read.
+ */
+export const written = (member: Member, { vault, lease, round, startedAt }: Write, times: LeaseTimes): Member => {
+  // An answer to an earlier round may tell of a lease that was released since.
+  if (round !== member.round || !isMine(member.region, lease)) return member;
+  const taken = member.taken.includes(vault) ? member.taken : [...member.taken, vault];
+  if (!makesWriter(lease) && taken.length < 2) return { ...member, taken };
+  return {
+    ...member,
+    taken,
+    term: lease.term,
+    // A vault that came back holds the term now.
+    without: lease.state === "taking" ? lease.without : vault === member.without ? null : member.without,
+    writerUntil: Math.max(member.writerUntil, startedAt + holderSeconds(times)),
+  };
+};
