@@ -2,7 +2,7 @@ import { Duration } from "./duration";
 import type { RepositoryName } from "./repository";
 
 /**
- * The writer's lease: which of two regions may acknowledge commits. Each vault holds one lease object; decision 5 tells the
+ * The writer's lease: which of two regions may acknowledge commits. Each vault holds one lease object; decision 7 tells the
  * protocol, and tests/model/lease checks this very code in all the states that it can reach.
  *
  * A region works in rounds. It reads both vaults, asks `decide` what to write, writes each object on the version that it
