@@ -42,6 +42,7 @@ const suites: (() => Counts)[] = [
   () => check("eslint", ["."]),
   () => check("prettier", ["--check", "."]),
   () => mocha("unit", []),
+  () => mocha("model", ["--config", "tests/model/.mocharc.json"]),
   () => mocha("lab", ["--config", "tests/lab/.mocharc.json"]),
 ];
 

@@ -68,6 +68,8 @@ function curlConfiguration(keys: readonly string[], folder: string): string {
     cacert: authorityFile,
     resolve: `${STORE.host}:443:${STORE.address}`,
     "parallel-max": PARALLEL,
+    // curl before 8 does not send it by itself, and S3 demands it.
+    header: "x-amz-content-sha256: UNSIGNED-PAYLOAD",
   };
   const flags = ["fail", "silent", "show-error", "parallel", "create-dirs"];
   const fetches = keys.flatMap((key) => [
