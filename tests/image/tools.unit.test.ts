@@ -59,7 +59,8 @@ describe("what pgBackRest's errors mean (images/postgres vault.py)", () => {
 });
 
 describe("why a backup failed (images/postgres backup.py)", () => {
-  // As pgBackRest 2.60.0 writes them. The first two say "timeout" or "unable to connect" and aren't the store's fault.
+  // In the words of pgBackRest's source. The first three aren't the store's fault, though one says "timeout" and one
+  // "unable to connect".
   const errors: [message: string, remedy: RegExp][] = [
     ["[ArchiveTimeoutError] WAL segment 0000 was not archived before the 60000ms timeout", /postgres-0 -c watch/],
     ["[HostConnectError] unable to connect to 'postgres-0.postgres-members.marimo-erp.svc:8432'", /app=postgres/],

@@ -108,22 +108,29 @@ def look() -> Claim:
     return Claim(annotations.get(INITIALIZE), annotations.get(HOLDER), metadata.get("resourceVersion"))
 
 
+def wait_for_api(error: Unavailable) -> None:
+    warn(f"WARNING claim: the Kubernetes API does not answer as it should ({error}); this member waits for it.")
+    time.sleep(API_AGAIN_SECONDS)
+
+
 def read() -> Claim:
     """Waits for the Kubernetes API where it does not answer, as Patroni does: a crash would only add its back-off."""
     while True:
         try:
             return look()
         except Unavailable as error:
-            warn(f"WARNING claim: the Kubernetes API does not answer ({error}); the database waits for it.")
-            time.sleep(API_AGAIN_SECONDS)
+            wait_for_api(error)
 
 
 def change(claim: Claim, annotations: dict[str, str | None]) -> bool:
-    """Changes annotations; False if the ConfigMap is not the one that was read any more, or that can't be told."""
+    """Changes annotations; False, to be followed by another reading, if the ConfigMap is not the one that was read any more
+    or the API did not answer."""
     try:
         body = {"metadata": {"resourceVersion": claim.version, "annotations": annotations}}
         request("PATCH", config_map("config"), body)
-    except Unavailable:
+    except Unavailable as error:
+        # Its answer may be lost and the change be made, so what comes next must read again.
+        wait_for_api(error)
         return False
     except urllib.error.HTTPError as error:
         if error.code == HTTPStatus.CONFLICT:
