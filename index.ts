@@ -1,3 +1,4 @@
+import "./lazySdk";
 import { loadRegion } from "./config";
 import { region } from "./stacks/region";
 

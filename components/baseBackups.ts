@@ -9,6 +9,7 @@ import { type BackupJobArgs, renderBackupJobConfiguration } from "../domain/pgba
 import type { RepositoryName } from "../domain/repository";
 import { dailyExcept, weekly } from "../domain/schedule";
 import {
+  background,
   commonEnvironment,
   containerSecurity,
   fromConfigMap,
@@ -78,7 +79,7 @@ export class BaseBackups extends ComponentResource {
           env: commonEnvironment(args.repositories, args.restoreFrom),
           envFrom: [{ secretRef: { name: args.repositorySecret } }],
           volumeMounts: mounts.map(({ mount }) => mount),
-          resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "500m", memory: "256Mi" } },
+          resources: background("500m", "256Mi"),
           securityContext: containerSecurity,
           terminationMessagePolicy: "FallbackToLogsOnError",
         },

@@ -25,6 +25,15 @@ export const containerSecurity = {
 };
 
 /**
+ * Resources of what can wait for Postgres, as a backup can. Where CPU is short the kernel shares it in proportion to what
+ * containers request, and 10m beside Postgres' own CPU is nearly nothing.
+ */
+export const background = (cpu: string, memory: string): types.input.core.v1.ResourceRequirements => ({
+  requests: { cpu: "10m", memory: "64Mi" },
+  limits: { cpu, memory },
+});
+
+/**
  * Takes a name with a dot for a whole one. By default a store's name is first looked up below each search domain of the
  * cluster and of its node, for every connection, which made up most of a small restore's time.
  */

@@ -2,6 +2,7 @@ import { StatefulSet } from "@pulumi/kubernetes/apps/v1/statefulSet";
 import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap";
 import { Service } from "@pulumi/kubernetes/core/v1/service";
 import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1/podDisruptionBudget";
+import type { types } from "@pulumi/kubernetes";
 import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
 import type { Duration } from "../domain/duration";
 import { fingerprint } from "../domain/fingerprint";
@@ -15,6 +16,7 @@ import type { Size } from "../domain/size";
 import { BaseBackups } from "./baseBackups";
 import { DatabaseSecrets, type DatabaseSecretsArgs } from "./databaseSecrets";
 import {
+  background,
   commonEnvironment,
   containerSecurity,
   fromConfigMap,
@@ -40,9 +42,9 @@ export interface PostgresClusterArgs {
   readonly storage: Size;
   /** @default the cluster's default class */
   readonly storageClass: string | undefined;
-  /** CPU limit of Postgres, as Kubernetes writes it. */
+  /** CPU that is Postgres' own, as Kubernetes writes it. It may take what else the node has: a restore takes all it gets. */
   readonly cpu: string;
-  /** Memory limit of Postgres; its buffers follow from it. */
+  /** Memory that is Postgres' own, and its limit; its buffers follow from it. */
   readonly memory: Size;
   /** Where WAL and base backups go: to all of them. */
   readonly repositories: readonly Repository[];
@@ -163,7 +165,11 @@ export class PostgresCluster extends ComponentResource {
       scratch("temp", paths.temp, "256Mi"),
       ...storeMounts,
     ];
-    const container = (containerName: string, command: string[], cpu: string, memory: string) => ({
+    const container = (
+      containerName: string,
+      command: string[],
+      resources: types.input.core.v1.ResourceRequirements,
+    ) => ({
       name: containerName,
       image: args.image,
       command,
@@ -171,7 +177,7 @@ export class PostgresCluster extends ComponentResource {
       volumeMounts: [{ name: "data", mountPath: paths.volume }, ...mounts.map(({ mount }) => mount)],
       securityContext: containerSecurity,
       terminationMessagePolicy: "FallbackToLogsOnError",
-      resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu, memory } },
+      resources,
     });
 
     const repositoryKeys = [{ secretRef: { name: secrets.repositories.metadata.name } }];
@@ -213,7 +219,10 @@ export class PostgresCluster extends ComponentResource {
               ),
               containers: [
                 {
-                  ...container(names.statefulSet, ["marimo-postgres"], args.cpu, args.memory.toString()),
+                  ...container(names.statefulSet, ["marimo-postgres"], {
+                    requests: { cpu: args.cpu, memory: args.memory.toString() },
+                    limits: { memory: args.memory.toString() },
+                  }),
                   env: [
                     ...environment,
                     ...patroniEnvironment(args.namespaceName, { system: names.secrets, members: "postgres-members" }),
@@ -245,11 +254,14 @@ export class PostgresCluster extends ComponentResource {
                   },
                 },
                 {
-                  ...container("pgbackrest", ["pgbackrest", "server"], "1", "512Mi"),
+                  ...container("pgbackrest", ["pgbackrest", "server"], background("1", "512Mi")),
                   envFrom: repositoryKeys,
                   ports: [{ name: "pgbackrest", containerPort: port.pgbackrest }],
                 },
-                container("watch", ["marimo-watch"], "100m", "64Mi"),
+                container("watch", ["marimo-watch"], {
+                  requests: { cpu: "50m", memory: "64Mi" },
+                  limits: { cpu: "100m", memory: "64Mi" },
+                }),
               ],
               volumes: mounts.map(({ volume }) => volume),
             },

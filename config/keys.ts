@@ -93,7 +93,7 @@ export const regionKeys = {
   postgresMembers: whole(1, 9, 2, "members"),
   postgresStorage: size("1Gi", "10Gi"),
   postgresStorageClass: optionalText(dnsLabel, "a storage class, or nothing for the cluster's default", "retain-ssd"),
-  postgresCpu: text(/^([1-9][0-9]*|[1-9][0-9]*m)$/, "a limit in CPUs or thousandths of one", "1", { default: "1" }),
+  postgresCpu: text(/^([1-9][0-9]*|[1-9][0-9]*m)$/, "a number of CPUs or thousandths of one", "1", { default: "1" }),
   postgresMemory: size("256Mi", "1Gi"),
   // A list in one word, for `pulumi config set` writes lists only element by element.
   repositories: key(

@@ -72,6 +72,8 @@ export async function stackConfiguration(
       region,
       kubeconfig: paths.kubeconfig,
       kubeContext: region,
+      // Two members beside Kubernetes' own pods, on two cores.
+      postgresCpu: "350m",
       postgresImage: (await postgresImage(engine())).images[0] ?? "",
       s3Bucket: stores.s3.bucket,
       s3Region: "us-east-1",

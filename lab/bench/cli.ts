@@ -8,6 +8,7 @@ import { withLab } from "../demo/surroundings";
 import { paths } from "../paths";
 import { regionDatabase } from "../workload/access";
 import { parseScale } from "../workload/arguments";
+import { apart } from "./apart";
 import { previews } from "./preview";
 import { BenchReport, type Comparison } from "./report";
 import { download, newestBackup, restore } from "./restore";
@@ -38,15 +39,15 @@ async function compareRestore(scale: number): Promise<BenchReport["restores"][nu
   return { ...compare(measured, baseline), scale, downloadBytes: backup.bytes };
 }
 
-async function compareThroughput(): Promise<Comparison> {
+async function compareThroughput(kind: string): Promise<Comparison> {
   const database = regionDatabase({ kubeconfig: paths.kubeconfig, context: REGION, namespace: NAMESPACE });
   const ledger = join(
     paths.reports,
     "ledgers",
-    `${new Date().toISOString().replaceAll(/[:.]/g, "-")}-throughput.jsonl`,
+    `${new Date().toISOString().replaceAll(/[:.]/g, "-")}-throughput-${kind}.jsonl`,
   );
   const backup = (round: number) =>
-    runCronJob(cluster(), "postgres-basebackup-full", `bench-basebackup-${round}`, BACKUP_TIMEOUT_SECONDS);
+    runCronJob(cluster(), "postgres-basebackup-full", `bench-basebackup-${kind}-${round}`, BACKUP_TIMEOUT_SECONDS);
   const { quiet, underBackup } = await throughput(database, ledger, ROUNDS, backup);
   return compare(underBackup, quiet);
 }
@@ -65,7 +66,8 @@ async function benchmark(scales: readonly number[], signal: AbortSignal): Promis
       report.restores.push(await compareRestore(scale));
       if (scale === scales.at(-1)) {
         report.preview = await comparePreview();
-        report.throughput = await compareThroughput();
+        report.throughput = await compareThroughput("together");
+        report.throughputApart = await apart(cluster(), REGION, () => compareThroughput("apart"));
       }
     });
   }

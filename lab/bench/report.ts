@@ -18,5 +18,6 @@ export const BenchReport = z.strictObject({
   restores: z.array(Comparison.extend({ scale: z.number().positive(), downloadBytes: z.int().positive() })).min(1),
   preview: Comparison,
   throughput: Comparison,
+  throughputApart: Comparison,
 });
 export type BenchReport = z.infer<typeof BenchReport>;

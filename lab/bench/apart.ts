@@ -1,0 +1,84 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { labels } from "../../domain/patroni";
+import type { Cluster } from "../demo/cluster";
+import { nodeName, type RegionName } from "../kind";
+import { engine } from "../parts";
+import { run, succeeds } from "../process";
+import { stores } from "../stores";
+
+const LOG = "bench-apart";
+
+/**
+ * Does `work` with the leader and this process on the machine's first core, and all else of the lab, its standbys and its
+ * stores, on the others: as if they had machines of their own.
+ *
+ * @throws Error on a machine with one core, or when no member leads
+ */
+export async function apart<T>(cluster: Cluster, region: RegionName, work: () => Promise<T>): Promise<T> {
+  const cores = availableParallelism();
+  if (cores < 2) throw new Error("there is one core, which leaves none for the standbys and the stores");
+  const leader = await leaderUid(cluster);
+  const lab = await processesOf([nodeName(region), ...Object.values(stores).map(({ container }) => container)]);
+  const leads = lab.filter((pid) => cgroupOf(pid).replaceAll("_", "-").includes(leader));
+  if (leads.length === 0) throw new Error(`no process on this machine is in the leader's pod ${leader}`);
+  try {
+    await pin(lab, `1-${cores - 1}`);
+    await pin([...leads, process.pid], "0");
+    return await work();
+  } finally {
+    await pin([...lab, process.pid], `0-${cores - 1}`);
+  }
+}
+
+async function leaderUid({ core, namespace }: Cluster): Promise<string> {
+  const { items } = await core.listNamespacedPod({
+    namespace,
+    labelSelector: `app=${labels.app.app},${labels.roleKey}=${labels.primary}`,
+  });
+  const uid = items[0]?.metadata?.uid;
+  if (uid === undefined) throw new Error(`no pod in ${namespace} leads the database`);
+  return uid;
+}
+
+/** The processes in the containers: all that descend from their first ones. */
+async function processesOf(containers: readonly string[]): Promise<number[]> {
+  const inspect = ["container", "inspect", "--format", "{{.State.Pid}}", ...containers];
+  const first = (await run(engine(), inspect, { log: LOG })).trim().split("\n").map(Number);
+  const children = childrenByParent();
+  const withChildren = (pid: number): number[] => [pid, ...(children.get(pid) ?? []).flatMap(withChildren)];
+  return first.flatMap(withChildren);
+}
+
+function childrenByParent(): Map<number, number[]> {
+  const children = new Map<number, number[]>();
+  for (const pid of readdirSync("/proc").map(Number).filter(Number.isInteger)) {
+    // The parent comes after the state, which comes after the command in parentheses.
+    const parent = Number(/.*\) \S (\d+)/s.exec(read(`/proc/${pid}/stat`))?.[1]);
+    if (Number.isInteger(parent)) children.set(parent, [...(children.get(parent) ?? []), pid]);
+  }
+  return children;
+}
+
+const cgroupOf = (pid: number): string => read(`/proc/${pid}/cgroup`);
+
+/** What the file says; nothing for a process that has ended meanwhile. */
+function read(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return "";
+    throw error;
+  }
+}
+
+async function pin(pids: readonly number[], cores: string): Promise<void> {
+  for (const pid of pids) {
+    const pinned = await succeeds("taskset", ["--all-tasks", "--cpu-list", "--pid", cores, String(pid)]);
+    if (!pinned && read(`/proc/${pid}/stat`) !== "") {
+      throw new Error(
+        `taskset can't move process ${pid} to the cores ${cores}; without it nothing can be measured apart`,
+      );
+    }
+  }
+}
