@@ -77,6 +77,17 @@ const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] =>
     needs("gcsBucket", "repositories has gcs");
     if (values.gcsKeyType !== "auto") needs("gcsKey", `gcsKeyType is ${values.gcsKeyType}`);
   }
+  if (values.role === "standby") needs("otherRegion", "role is standby, and a standby follows it");
+  if (values.otherRegion !== undefined) {
+    needs("sharedSecrets", "otherRegion is, and both regions must know the same passwords and certificates");
+    needs("replicationHost", "otherRegion is, and that region follows this one after a failover");
+    if (values.replicationService === "none") {
+      faults.push(
+        `${raw.project}:replicationService is "none", but otherRegion is set, and that region must reach this one's leader ` +
+          `after a failover. Set it: ${remedy(raw, "replicationService", "LoadBalancer")}`,
+      );
+    }
+  }
   if (!values.repositories.includes(values.restoreFrom)) {
     faults.push(
       `${raw.project}:restoreFrom is "${values.restoreFrom}", which is not in repositories (${values.repositories.join(", ")}), ` +

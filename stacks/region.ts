@@ -1,17 +1,12 @@
 import { MarimoNamespace } from "../components/marimoNamespace";
 import { PostgresCluster } from "../components/postgresCluster";
 import { regionCluster } from "../components/regionCluster";
+import { SharedSecrets } from "../components/sharedSecrets";
 import type { RegionConfig } from "../config";
 import { identityAnnotations } from "../domain/repository";
 
 /** One region, primary or standby: everything in it can be lost, and built again from git and the vaults. */
 export const region = (config: RegionConfig) => {
-  if (config.role === "standby") {
-    throw new Error(
-      'marimo-dr:role is "standby", and this version can\'t follow another region yet, so nothing was declared. ' +
-        "A region that takes writes has the role primary: pulumi config set marimo-dr:role primary",
-    );
-  }
   const cluster = regionCluster({ ...config.cluster, region: config.region });
   const inCluster = { providers: [cluster] };
 
@@ -22,12 +17,15 @@ export const region = (config: RegionConfig) => {
       namespace: namespace.name,
       namespaceName: config.namespace,
       ...config.postgres,
+      role: config.role,
       repositories: config.repositories,
       restoreFrom: config.restoreFrom,
       repositoryPath: config.repositoryPath,
       retention: config.retention,
       storeCa: config.storeCa,
       keys: config.secrets,
+      // A region that stands alone makes its own; when its state is lost, the restored database gets new ones.
+      shared: config.sharedSecrets ?? new SharedSecrets("shared"),
       identityAnnotations: identityAnnotations(config.identities),
     },
     inCluster,
