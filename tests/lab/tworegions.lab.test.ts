@@ -48,7 +48,11 @@ describe("Two regions", function () {
     const shared = await sharedSecrets();
     // A repository of its own, beside those that other tests have left.
     for (const region of [primary, secondary]) await configureStack(region.name, shared);
-    for (const region of [primary, secondary]) await region.configure("repositoryPath", "/two-regions");
+    for (const { configure } of [primary, secondary]) {
+      await configure("repositoryPath", "/two-regions");
+      await configure("repositories", "s3,gcs");
+      await configure("restoreFrom", "s3");
+    }
   });
 
   after(async () => {
