@@ -126,4 +126,36 @@ describe("Two regions", function () {
     assert.match(await labelsOf(primary), /standby-leader/);
     await until("it streams", () => isFollowed(secondary));
   });
+
+  it("changes back as planned, under load, and loses nothing: demoted first, promoted when the other has all", async () => {
+    let writing = secondary;
+    const ledger = join(paths.lab, "tests", `${process.pid}-switchover.jsonl`);
+    const writer = await startWriter(() => writing.database(), ledger, { commitsPerSecond: 200 });
+    const goesOn = async () => {
+      const before = writer.acknowledgedRows();
+      await until("the writer goes on", () => Promise.resolve(writer.acknowledgedRows() > before + 200));
+    };
+    try {
+      await goesOn();
+      await secondary.configure("role", "standby");
+      await succeed(secondary.up());
+      await until("nobody leads there", async () => (await secondary.leader()) === "");
+      // The demoted member's last record is its shutdown's checkpoint.
+      const replayed = (region: Region) => ask(region, "SELECT pg_last_wal_replay_lsn() - '0/0'");
+      await until("the other region has replayed all", async () => {
+        const [there, here] = await Promise.all([replayed(secondary), replayed(primary)]);
+        return there !== "" && here === there;
+      });
+      await primary.configure("role", "primary");
+      writing = primary;
+      await succeed(primary.up());
+      await goesOn();
+    } finally {
+      await writer.stop();
+    }
+    const count = await countAcknowledged(primary.database, ledger);
+    console.log(`      ${JSON.stringify(count)}`);
+    assert.equal(count.lostWrites, 0);
+    await until("the demoted region follows", () => isFollowed(primary));
+  });
 });
