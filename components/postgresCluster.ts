@@ -61,8 +61,13 @@ export interface PostgresClusterArgs {
   readonly role: "primary" | "standby";
   /** Where the other region's leader is reached. */
   readonly otherRegion: Address | undefined;
-  /** How the other region reaches this one's leader: a name, which its certificate carries, and a kind of Service. */
-  readonly replication: { readonly host: string | undefined; readonly service: "none" | "LoadBalancer" | "NodePort" };
+  readonly replication: {
+    /** Name by which the other region reaches this one's leader; its certificate carries it. */
+    readonly host: string | undefined;
+    readonly service: "none" | "LoadBalancer" | "NodePort";
+    /** Addresses (CIDR) that a load balancer lets in. */
+    readonly from: readonly string[];
+  };
   /** Cloud identities, as annotations of the pods' service account. */
   readonly identityAnnotations: Record<string, string>;
 }
@@ -157,10 +162,11 @@ export class PostgresCluster extends ComponentResource {
 
     // The other region's way to this one's leader, when it takes writes; a leader that only follows has another label.
     if (args.replication.service !== "none") {
-      const type = args.replication.service;
+      const { service: type, from } = args.replication;
       const nodePort = type === "NodePort" ? { nodePort: port.replicationNode } : {};
       service("replication", names.replicationService, {
         type,
+        ...(type === "LoadBalancer" && { loadBalancerSourceRanges: [...from] }),
         selector: { ...memberLabels, [labels.roleKey]: labels.primary },
         ports: [{ name: "postgres", port: port.postgres, targetPort: port.postgres, ...nodePort }],
       });

@@ -1,4 +1,4 @@
-import { ComponentResource, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
+import { ComponentResource, type ComponentResourceOptions, jsonStringify, type Output, secret } from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random/randomPassword";
 import { CertificateAuthority } from "./certificateAuthority";
 
@@ -14,6 +14,8 @@ export class SharedSecrets extends ComponentResource {
   readonly replication: Output<string>;
   readonly rewind: Output<string>;
   readonly authority: CertificateAuthority;
+  /** All of it, as the configuration key `sharedSecrets` takes it. */
+  readonly document: Output<string>;
 
   constructor(name: string, opts?: ComponentResourceOptions) {
     super("marimo:dr:SharedSecrets", name, {}, opts);
@@ -23,6 +25,9 @@ export class SharedSecrets extends ComponentResource {
     this.replication = password("replication");
     this.rewind = password("rewind");
     this.authority = new CertificateAuthority(`${name}-ca`, { commonName: "Marimo DR database" }, { parent: this });
+    const { superuser, replication, rewind } = this;
+    const { key, certificate } = this.authority;
+    this.document = secret(jsonStringify({ superuser, replication, rewind, authority: { key, certificate } }));
     this.registerOutputs({});
   }
 }

@@ -44,7 +44,12 @@ export interface RegionConfig {
     /** Where the other region's leader is reached. */
     readonly otherRegion: Address | undefined;
     /** How the other region reaches this one's leader. */
-    readonly replication: { readonly host: string | undefined; readonly service: "none" | "LoadBalancer" | "NodePort" };
+    readonly replication: {
+      readonly host: string | undefined;
+      readonly service: "none" | "LoadBalancer" | "NodePort";
+      /** Addresses (CIDR) that a load balancer lets in. */
+      readonly from: readonly string[];
+    };
   };
   readonly repositories: readonly Repository[];
   readonly restoreFrom: RepositoryName;
@@ -114,7 +119,7 @@ const structure = (values: RegionValues): RegionConfig => ({
     cpu: values.postgresCpu,
     memory: values.postgresMemory,
     otherRegion: addressOf(values.otherRegion),
-    replication: { host: values.replicationHost, service: values.replicationService },
+    replication: { host: values.replicationHost, service: values.replicationService, from: values.replicationFrom },
   },
   repositories: values.repositories.map(repositoryOf(values)),
   restoreFrom: values.restoreFrom,

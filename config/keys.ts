@@ -106,7 +106,7 @@ export const regionKeys = {
     "registry.example.com/marimo-erp/postgres:17.6-1",
   ),
   otherRegion: optionalText(
-    /^[a-zA-Z0-9.-]+:[0-9]{1,5}$/,
+    /^[a-zA-Z0-9.-]+:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$/,
     "HOST:PORT where the other region's leader is reached, or nothing",
     "db.eu-central-1.example.com:5432",
   ),
@@ -116,6 +116,15 @@ export const regionKeys = {
     "db.europe-west3.example.com",
   ),
   replicationService: choice(["none", "LoadBalancer", "NodePort"], "none"),
+  replicationFrom: key(
+    z
+      .string()
+      .transform((value) => (value === "" ? [] : value.split(",")))
+      .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()]))),
+    "addresses such as 203.0.113.7/32,198.51.100.0/24, or nothing",
+    "203.0.113.7/32",
+    { default: "" },
+  ),
   sharedSecrets: key(
     z
       .string()

@@ -43,8 +43,8 @@ export const timing = {
 /** From the repository first, from the leader only where that fails. */
 const replicaMethods = ["pgbackrest", "basebackup"];
 
-const restoreCommand = (repository: RepositoryName) =>
-  `pgbackrest --stanza=${names.stanza} --repo=${repositoryNumber[repository]} archive-get %f "%p"`;
+const restoreCommand = (only?: RepositoryName) =>
+  `pgbackrest --stanza=${names.stanza} ${only ? `--repo=${repositoryNumber[only]} ` : ""}archive-get %f "%p"`;
 
 /** Where a server is reached. */
 export interface Address {
@@ -57,19 +57,18 @@ export interface SharedSettingsArgs extends ParameterArgs {
   readonly role: "primary" | "standby";
   /** Where the other region's leader is reached. @default there is no other region */
   readonly otherRegion: Address | undefined;
-  /** Repository that a standby reads where it can't stream. */
-  readonly restoreFrom: RepositoryName;
 }
 
 /**
  * A region that follows the other one. It is copied from the repository, and only where that fails across the ocean;
  * Postgres streams, reads the archive while it can't, and streams again, all by itself.
  */
-const standbyCluster = ({ otherRegion, restoreFrom }: SharedSettingsArgs) => ({
+const standbyCluster = ({ otherRegion }: SharedSettingsArgs) => ({
   ...otherRegion,
   primary_slot_name: names.otherRegionSlot,
   create_replica_methods: replicaMethods,
-  restore_command: restoreCommand(restoreFrom),
+  // From whichever repository has it.
+  restore_command: restoreCommand(),
 });
 
 /**

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { parse, stringify } from "yaml";
@@ -107,6 +107,17 @@ function pulumi(args: readonly string[], options: Partial<RunOptions> = {}): Pro
   return run("pulumi", ["-C", paths.pulumiProject, "--non-interactive", ...args], { log: "pulumi-stack", ...options });
 }
 
+/** Which keys the stack's file has. */
+function configured(stack: string): ReadonlySet<string> {
+  const file = join(paths.pulumiProject, `Pulumi.${stack}.yaml`);
+  if (!existsSync(file)) return new Set();
+  const { config } = parse(readFileSync(file, "utf8")) as { config?: Record<string, unknown> };
+  return new Set(Object.keys(config ?? {}).map((key) => key.split(":")[1] ?? key));
+}
+
+/** Whether the lab's regions already hold the same secrets, which must not change under a running database. */
+export const isConfiguredAsPair = (region: RegionName): boolean => configured(region).has("sharedSecrets");
+
 /** Brings up the stack `global`, and returns what it has for both regions. */
 export async function sharedSecrets(): Promise<string> {
   writeProject();
@@ -118,14 +129,17 @@ export async function sharedSecrets(): Promise<string> {
 }
 
 /**
- * Makes the region's stack if it is missing, and sets all that the lab configures; other keys are left as they are. With
- * `shared`, from `sharedSecrets`, it is one of two regions.
+ * Makes the region's stack if it is missing, and sets all that the lab configures; other keys are left as they are, and so is
+ * the role where it is set: a region may have been promoted. With `shared`, from `sharedSecrets`, it is one of two regions.
  */
 export async function configureStack(region: RegionName, shared?: string): Promise<void> {
   writeProject();
   await pulumi(["stack", "select", "--create", "--stack", region]);
   const { plain, secret } = await stackConfiguration(region, shared);
-  const settings = Object.entries(plain).flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
+  const hasRole = configured(region).has("role");
+  const settings = Object.entries(plain)
+    .filter(([key]) => key !== "role" || !hasRole)
+    .flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
   await pulumi(["config", "set-all", "--stack", region, ...settings]);
   // On standard input: arguments can be read by everybody on the machine, and stand in the log.
   for (const [key, value] of Object.entries(secret)) {

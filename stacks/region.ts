@@ -10,6 +10,8 @@ export const region = (config: RegionConfig) => {
   const cluster = regionCluster({ ...config.cluster, region: config.region });
   const inCluster = { providers: [cluster] };
 
+  // A region that stands alone makes its own. When its state is lost, the restored database gets new ones.
+  const shared = config.sharedSecrets ?? new SharedSecrets("shared");
   const namespace = new MarimoNamespace("marimo", { name: config.namespace }, inCluster);
   const postgres = new PostgresCluster(
     "postgres",
@@ -24,8 +26,7 @@ export const region = (config: RegionConfig) => {
       retention: config.retention,
       storeCa: config.storeCa,
       keys: config.secrets,
-      // A region that stands alone makes its own; when its state is lost, the restored database gets new ones.
-      shared: config.sharedSecrets ?? new SharedSecrets("shared"),
+      shared,
       identityAnnotations: identityAnnotations(config.identities),
     },
     inCluster,
@@ -38,5 +39,7 @@ export const region = (config: RegionConfig) => {
     readEndpoint: postgres.readEndpoint,
     repositories: config.repositories.map(({ name, bucket }) => `${name}: ${bucket}${config.repositoryPath}`),
     restoreFrom: config.restoreFrom,
+    // For its own configuration and a second region's, when there is to be one.
+    ...("document" in shared && { sharedSecrets: shared.document }),
   };
 };

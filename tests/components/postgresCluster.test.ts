@@ -43,13 +43,13 @@ const args: PostgresClusterArgs = {
   },
   role: "primary",
   otherRegion: undefined,
-  replication: { host: undefined, service: "none" },
+  replication: { host: undefined, service: "none", from: [] },
   identityAnnotations: {},
 };
 
 const inTwoRegions: Partial<PostgresClusterArgs> = {
   otherRegion: { host: "db.other.example.com", port: 5432 },
-  replication: { host: "db.this.example.com", service: "LoadBalancer" },
+  replication: { host: "db.this.example.com", service: "LoadBalancer", from: ["203.0.113.0/24"] },
 };
 
 const declare = (change: Partial<PostgresClusterArgs> = {}) =>
@@ -287,7 +287,10 @@ describe("PostgresCluster", () => {
 
   it("the other region reaches the member that takes writes, under a name that its certificate carries", async () => {
     const captured = await declare(inTwoRegions);
-    const { spec } = only(captured, "Service", "postgres-replication") as { spec: { selector: object; type: string } };
+    const { spec } = only(captured, "Service", "postgres-replication") as {
+      spec: { selector: object; type: string; loadBalancerSourceRanges: string[] };
+    };
+    assert.deepEqual(spec.loadBalancerSourceRanges, ["203.0.113.0/24"]);
     assert.deepEqual(spec.selector, { app: "postgres", "cluster-name": "postgres", role: "primary" });
     assert.equal(spec.type, "LoadBalancer");
     const requests = captured.filter(({ type }) => type.endsWith(":CertRequest"));

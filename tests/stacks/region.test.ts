@@ -37,7 +37,7 @@ describe("the stack of a region", () => {
   }
 
   it("alone, without the stack global, makes its own secrets", async () => {
-    const shared = ["marimo-dr:sharedSecrets", "marimo-dr:otherRegion"];
+    const shared = ["sharedSecrets", "otherRegion", "replicationService"].map((key) => `marimo-dr:${key}`);
     const whole = Object.entries(productionConfiguration("primary"));
     const alone = Object.fromEntries(whole.filter(([key]) => !shared.includes(key)));
     use(alone);

@@ -110,7 +110,6 @@ const alone: SharedSettingsArgs = {
   storage: Size.parse("10Gi"),
   role: "primary",
   otherRegion: undefined,
-  restoreFrom: "gcs",
 };
 
 describe("patroni.yml", () => {
@@ -149,7 +148,7 @@ describe("patroni.yml", () => {
       ...otherRegion,
       primary_slot_name: "other_region",
       create_replica_methods: ["pgbackrest", "basebackup"],
-      restore_command: 'pgbackrest --stanza=marimo --repo=2 archive-get %f "%p"',
+      restore_command: 'pgbackrest --stanza=marimo archive-get %f "%p"',
     });
     assert.deepEqual(rest["slots"], { other_region: { type: "physical", cluster_type: "primary" } });
   });
