@@ -1,5 +1,6 @@
 import "./lazySdk";
-import { loadRegion } from "./config";
+import { isGlobal, loadRegion } from "./config";
+import { global } from "./stacks/global";
 import { region } from "./stacks/region";
 
-export = region(loadRegion());
+export = isGlobal() ? global() : region(loadRegion());

@@ -7,11 +7,10 @@ import {
   type Output,
   unsecret,
 } from "@pulumi/pulumi";
-import { RandomPassword } from "@pulumi/random/randomPassword";
 import { fingerprint } from "../domain/fingerprint";
 import { memberHost, names } from "../domain/names";
 import { type Repository, repositoryNumber } from "../domain/repository";
-import { type Certificate, CertificateAuthority } from "./certificateAuthority";
+import { Certificate } from "./certificate";
 
 export interface DatabaseSecretsArgs {
   readonly namespace: Input<string>;
@@ -26,6 +25,15 @@ export interface DatabaseSecretsArgs {
     /** A token, or the JSON of a service account. */
     readonly gcsKey: Input<string> | undefined;
   };
+  /** What the regions hold alike. */
+  readonly shared: {
+    readonly superuser: Input<string>;
+    readonly replication: Input<string>;
+    readonly rewind: Input<string>;
+    readonly authority: { readonly key: Input<string>; readonly certificate: Input<string> };
+  };
+  /** Name by which the other region reaches this one's leader. @default none */
+  readonly replicationHost: string | undefined;
 }
 
 /**
@@ -47,14 +55,9 @@ const repositoryEnvironment = (
   );
 };
 
-// Letters and digits only: a password that needs no quoting survives URLs, environment files and tired hands.
-const passwordShape = { length: 32, special: false };
-
 /**
- * Everything secret that the database needs: passwords, the repositories' keys and passphrase, certificates.
- *
- * Passwords are made by this stack. When its state is lost a new stack makes new ones, and the restored database gets
- * those; only the repositories' passphrase must outlive it, so that one is configuration.
+ * Everything secret that the database needs, as Kubernetes holds it: passwords, the repositories' keys and passphrase,
+ * certificates.
  */
 export class DatabaseSecrets extends ComponentResource {
   /** `marimo-secrets`: what the applications read. */
@@ -69,14 +72,12 @@ export class DatabaseSecrets extends ComponentResource {
   readonly serverTls: Secret;
   /** Client certificate of backup jobs. */
   readonly backupTls: Secret;
-  readonly ca: Output<string>;
   /** Changes with the repositories' keys; says nothing about them. */
   readonly fingerprint: Output<string>;
 
   constructor(name: string, args: DatabaseSecretsArgs, opts?: ComponentResourceOptions) {
     super("marimo:dr:DatabaseSecrets", name, {}, opts);
-    const password = (role: string) =>
-      new RandomPassword(`${name}-${role}-password`, passwordShape, { parent: this }).result;
+    const { shared, namespaceName } = args;
     const secret = (role: string, secretName: string, stringData: Record<string, Input<string>>) =>
       new Secret(
         `${name}-${role}`,
@@ -84,10 +85,10 @@ export class DatabaseSecrets extends ComponentResource {
         { parent: this },
       );
 
-    this.system = secret("system", names.secrets, { DB_USER: names.superuser, DB_PASSWORD: password("superuser") });
+    this.system = secret("system", names.secrets, { DB_USER: names.superuser, DB_PASSWORD: shared.superuser });
     this.members = secret("members", "postgres-members", {
-      replication: password("replication"),
-      rewind: password("rewind"),
+      replication: shared.replication,
+      rewind: shared.rewind,
     });
 
     this.repositories = secret(
@@ -100,14 +101,13 @@ export class DatabaseSecrets extends ComponentResource {
       this.gcsServiceKey = secret("gcs-key", "postgres-gcs-key", { "key.json": args.keys.gcsKey });
     }
 
-    const authority = new CertificateAuthority(`${name}-ca`, { commonName: "Marimo DR database" }, { parent: this });
-    const tlsData = ({ certificate, key, ca }: Certificate) => ({
-      "tls.crt": certificate,
-      "tls.key": key,
-      "ca.crt": ca,
-    });
-    const { namespaceName } = args;
-    const server = authority.issue("server", {
+    const tls = (role: string, subject: { commonName: string; dnsNames?: string[] }) => {
+      const { authority } = shared;
+      const { certificate, key } = new Certificate(`${name}-${role}`, { authority, ...subject }, { parent: this });
+      const files = { "tls.crt": certificate, "tls.key": key, "ca.crt": authority.certificate };
+      return secret(`${role}-tls`, `postgres-${role}-tls`, files);
+    };
+    this.serverTls = tls("server", {
       commonName: names.statefulSet,
       dnsNames: [
         memberHost("*", namespaceName),
@@ -118,17 +118,12 @@ export class DatabaseSecrets extends ComponentResource {
           `${service}.${namespaceName}.svc.cluster.local`,
         ]),
         "localhost",
+        ...(args.replicationHost === undefined ? [] : [args.replicationHost]),
       ],
     });
-    this.serverTls = secret("server-tls", "postgres-server-tls", tlsData(server));
-    this.backupTls = secret(
-      "backup-tls",
-      "postgres-backup-tls",
-      tlsData(authority.issue("backup", { commonName: names.backupClient })),
-    );
-    this.ca = authority.certificate;
+    this.backupTls = tls("backup", { commonName: names.backupClient });
     const { cipher, s3AccessKey, s3SecretKey, gcsKey } = args.keys;
     this.fingerprint = unsecret(all([cipher, s3AccessKey, s3SecretKey, gcsKey]).apply((keys) => fingerprint(...keys)));
-    this.registerOutputs({ ca: this.ca });
+    this.registerOutputs({});
   }
 }

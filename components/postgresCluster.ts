@@ -8,7 +8,7 @@ import type { Duration } from "../domain/duration";
 import { fingerprint } from "../domain/fingerprint";
 import { names } from "../domain/names";
 import { scenarioObjectives } from "../domain/objectives";
-import { labels, port, renderPatroni, renderSharedSettings, sharedSettingsName } from "../domain/patroni";
+import { type Address, labels, port, renderPatroni, renderSharedSettings, sharedSettingsName } from "../domain/patroni";
 import { paths } from "../domain/paths";
 import { renderMemberConfiguration } from "../domain/pgbackrest";
 import type { Repository, RepositoryName } from "../domain/repository";
@@ -55,6 +55,19 @@ export interface PostgresClusterArgs {
   /** PEM of the CA that signed the stores' certificates. @default the image's CAs */
   readonly storeCa: string | undefined;
   readonly keys: DatabaseSecretsArgs["keys"];
+  /** What the regions hold alike. */
+  readonly shared: DatabaseSecretsArgs["shared"];
+  /** Whether the region takes writes or follows `otherRegion`. The members do not restart when it changes. */
+  readonly role: "primary" | "standby";
+  /** Where the other region's leader is reached. */
+  readonly otherRegion: Address | undefined;
+  readonly replication: {
+    /** Name by which the other region reaches this one's leader; its certificate carries it. */
+    readonly host: string | undefined;
+    readonly service: "none" | "LoadBalancer" | "NodePort";
+    /** Addresses (CIDR) that a load balancer lets in. */
+    readonly from: readonly string[];
+  };
   /** Cloud identities, as annotations of the pods' service account. */
   readonly identityAnnotations: Record<string, string>;
 }
@@ -74,7 +87,8 @@ export class PostgresCluster extends ComponentResource {
   readonly writeEndpoint: Output<string>;
   /** `HOST:PORT` of any member that serves reads. */
   readonly readEndpoint: Output<string>;
-  readonly backups: BaseBackups;
+  /** Base backups, in the region that takes writes. */
+  readonly backups: BaseBackups | undefined;
 
   constructor(name: string, args: PostgresClusterArgs, opts?: ComponentResourceOptions) {
     super("marimo:dr:PostgresCluster", name, {}, opts);
@@ -82,7 +96,7 @@ export class PostgresCluster extends ComponentResource {
     const child = { parent: this };
     const memberLabels = { ...labels.app, ...labels.scope };
 
-    const secrets = new DatabaseSecrets(`${name}-secrets`, args, child);
+    const secrets = new DatabaseSecrets(`${name}-secrets`, { ...args, replicationHost: args.replication.host }, child);
     const access = new PostgresAccess(`${name}-access`, { namespace, annotations: args.identityAnnotations }, child);
 
     const sharedSettings = new ConfigMap(
@@ -145,6 +159,18 @@ export class PostgresCluster extends ComponentResource {
       selector: { ...memberLabels, [labels.roleKey]: labels.primary },
     });
     const read = service("read", names.readService, { selector: memberLabels });
+
+    // The other region's way to this one's leader, when it takes writes; a leader that only follows has another label.
+    if (args.replication.service !== "none") {
+      const { service: type, from } = args.replication;
+      const nodePort = type === "NodePort" ? { nodePort: port.replicationNode } : {};
+      service("replication", names.replicationService, {
+        type,
+        ...(type === "LoadBalancer" && { loadBalancerSourceRanges: [...from] }),
+        selector: { ...memberLabels, [labels.roleKey]: labels.primary },
+        ports: [{ name: "postgres", port: port.postgres, targetPort: port.postgres, ...nodePort }],
+      });
+    }
 
     // Where the applications find the database.
     new ConfigMap(
@@ -293,16 +319,19 @@ export class PostgresCluster extends ComponentResource {
       child,
     );
 
-    this.backups = new BaseBackups(
-      `${name}-backups`,
-      {
-        ...args,
-        storeCa: args.storeCa !== undefined,
-        repositorySecret: secrets.repositories.metadata.name,
-        mounts: [fromSecretVolume("tls", "postgres-backup-tls", paths.tlsFolder), ...storeMounts],
-      },
-      { parent: this, dependsOn: [this.statefulSet, secrets] },
-    );
+    // Both regions share the repositories, and the one that takes writes fills them.
+    if (args.role === "primary") {
+      this.backups = new BaseBackups(
+        `${name}-backups`,
+        {
+          ...args,
+          storeCa: args.storeCa !== undefined,
+          repositorySecret: secrets.repositories.metadata.name,
+          mounts: [fromSecretVolume("tls", "postgres-backup-tls", paths.tlsFolder), ...storeMounts],
+        },
+        { parent: this, dependsOn: [this.statefulSet, secrets] },
+      );
+    }
 
     const endpoint = (target: Service) =>
       target.metadata.name.apply((host) => `${host}.${args.namespaceName}.svc:${port.postgres}`);

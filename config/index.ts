@@ -1,6 +1,7 @@
-import { type Output, getProject, secret } from "@pulumi/pulumi";
+import { Config, type Output, getProject, secret } from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/config";
 import { Duration } from "../domain/duration";
+import type { Address } from "../domain/patroni";
 import type { Repository, RepositoryName } from "../domain/repository";
 import { Size } from "../domain/size";
 import type { RegionValues } from "./keys";
@@ -14,6 +15,14 @@ export interface RepositorySecrets {
   readonly s3AccessKey: Output<string> | undefined;
   readonly s3SecretKey: Output<string> | undefined;
   readonly gcsKey: Output<string> | undefined;
+}
+
+/** What both regions hold alike: passwords of the database's roles, and the authority that signs certificates, PEM. */
+export interface SharedSecrets {
+  readonly superuser: Output<string>;
+  readonly replication: Output<string>;
+  readonly rewind: Output<string>;
+  readonly authority: { readonly key: Output<string>; readonly certificate: Output<string> };
 }
 
 /** A region's configuration, parsed. */
@@ -32,6 +41,15 @@ export interface RegionConfig {
     readonly storageClass: string | undefined;
     readonly cpu: string;
     readonly memory: Size;
+    /** Where the other region's leader is reached. */
+    readonly otherRegion: Address | undefined;
+    /** How the other region reaches this one's leader. */
+    readonly replication: {
+      readonly host: string | undefined;
+      readonly service: "none" | "LoadBalancer" | "NodePort";
+      /** Addresses (CIDR) that a load balancer lets in. */
+      readonly from: readonly string[];
+    };
   };
   readonly repositories: readonly Repository[];
   readonly restoreFrom: RepositoryName;
@@ -40,6 +58,8 @@ export interface RegionConfig {
   readonly storeCa: string | undefined;
   readonly identities: { readonly s3RoleArn: string | undefined; readonly gcsServiceAccount: string | undefined };
   readonly secrets: RepositorySecrets;
+  /** @default the stack makes its own */
+  readonly sharedSecrets: SharedSecrets | undefined;
 }
 
 /** `parseRegion` has seen to it that the value is there; that it isn't is a fault of this program. */
@@ -68,6 +88,23 @@ const repositoryOf =
 
 const secretly = (value: string | undefined) => (value === undefined ? undefined : secret(value));
 
+const sharedSecretsOf = ({
+  superuser,
+  replication,
+  rewind,
+  authority,
+}: NonNullable<RegionValues["sharedSecrets"]>) => ({
+  superuser: secret(superuser),
+  replication: secret(replication),
+  rewind: secret(rewind),
+  authority: { key: secret(authority.key), certificate: secret(authority.certificate) },
+});
+
+const addressOf = (hostPort: string | undefined): Address | undefined => {
+  const [host, port] = hostPort?.split(":", 2) ?? [];
+  return host === undefined ? undefined : { host, port: Number(port) };
+};
+
 /** The values that the program works with, from the values of the keys. */
 const structure = (values: RegionValues): RegionConfig => ({
   role: values.role,
@@ -81,6 +118,8 @@ const structure = (values: RegionValues): RegionConfig => ({
     storageClass: values.postgresStorageClass,
     cpu: values.postgresCpu,
     memory: values.postgresMemory,
+    otherRegion: addressOf(values.otherRegion),
+    replication: { host: values.replicationHost, service: values.replicationService, from: values.replicationFrom },
   },
   repositories: values.repositories.map(repositoryOf(values)),
   restoreFrom: values.restoreFrom,
@@ -94,7 +133,11 @@ const structure = (values: RegionValues): RegionConfig => ({
     s3SecretKey: secretly(values.s3SecretKey),
     gcsKey: secretly(values.gcsKey),
   },
+  sharedSecrets: values.sharedSecrets && sharedSecretsOf(values.sharedSecrets),
 });
+
+/** Whether the stack that the engine runs is the one of what outlives the regions. It has no configuration beside that. */
+export const isGlobal = (): boolean => new Config().get("role") === "global";
 
 /**
  * The configuration of the stack that the engine runs: the only place that reads Pulumi's configuration.

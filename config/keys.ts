@@ -78,9 +78,24 @@ const gcsBucketName = /^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$/;
 const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const hostPort = /^[a-zA-Z0-9.-]+(:[0-9]{1,5})?$/;
 
+const password = z.string().min(16);
+
+/** What both regions must hold alike, for one restores and follows the database of the other. */
+const SharedSecretValues = z.strictObject({
+  superuser: password,
+  replication: password,
+  rewind: password,
+  /** The authority that signs both regions' certificates, PEM. */
+  authority: z.strictObject({ key: z.string().min(1), certificate: z.string().min(1) }),
+});
+
 /** Every key that a region's stack reads, without the project's prefix. `Pulumi.yaml` describes the same keys. */
 export const regionKeys = {
-  role: choice(["primary", "standby"]),
+  role: key(
+    z.enum(["primary", "standby"]),
+    "one of primary, standby, or global for the stack of what outlives the regions",
+    "primary",
+  ),
   region: text(/^[a-z][a-z0-9-]{1,30}$/, "the region's name: small letters, digits and hyphens", "eu-central-1"),
   namespace: text(dnsLabel, "a Kubernetes namespace", "marimo-erp", { default: "marimo-erp" }),
   kubeconfig: optionalText(/^.+$/, "a path to a kubeconfig, or nothing for the ambient one", "~/.kube/config"),
@@ -89,6 +104,43 @@ export const regionKeys = {
     /^\S+(:(?!latest$)[\w.-]+|@sha256:[0-9a-f]{64})$/,
     "an image with a tag other than latest, or with a digest",
     "registry.example.com/marimo-erp/postgres:17.6-1",
+  ),
+  otherRegion: optionalText(
+    /^[a-zA-Z0-9.-]+:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$/,
+    "HOST:PORT where the other region's leader is reached, or nothing",
+    "db.eu-central-1.example.com:5432",
+  ),
+  replicationHost: optionalText(
+    /^[a-zA-Z0-9.-]+$/,
+    "the name by which the other region reaches this one's leader, or nothing",
+    "db.europe-west3.example.com",
+  ),
+  replicationService: choice(["none", "LoadBalancer", "NodePort"], "none"),
+  replicationFrom: key(
+    z
+      .string()
+      .transform((value) => (value === "" ? [] : value.split(",")))
+      .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()]))),
+    "addresses such as 203.0.113.7/32,198.51.100.0/24, or nothing",
+    "203.0.113.7/32",
+    { default: "" },
+  ),
+  sharedSecrets: key(
+    z
+      .string()
+      .transform((value, context) => {
+        if (value === "") return undefined;
+        try {
+          return JSON.parse(value) as unknown;
+        } catch {
+          context.addIssue({ code: "custom" });
+          return z.NEVER;
+        }
+      })
+      .pipe(SharedSecretValues.optional()),
+    "the output sharedSecrets of the stack global, or nothing",
+    "VALUE",
+    { default: "", secret: true },
   ),
   postgresMembers: whole(1, 9, 2, "members"),
   postgresStorage: size("1Gi", "10Gi"),

@@ -77,6 +77,32 @@ const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] =>
     needs("gcsBucket", "repositories has gcs");
     if (values.gcsKeyType !== "auto") needs("gcsKey", `gcsKeyType is ${values.gcsKeyType}`);
   }
+  if (values.role === "standby") needs("otherRegion", "role is standby, and a standby follows it");
+  if (values.otherRegion !== undefined) {
+    needs("sharedSecrets", "otherRegion is, and both regions must know the same passwords and certificates");
+    needs("replicationHost", "otherRegion is, and that region follows this one after a failover");
+    if (values.otherRegion.split(":")[0] === values.replicationHost) {
+      faults.push(
+        `${raw.project}:otherRegion and ${raw.project}:replicationHost are both "${values.replicationHost}", so this region ` +
+          `would follow itself. One is the other region's name, the other one is this region's: ` +
+          remedy(raw, "otherRegion", regionKeys.otherRegion.example),
+      );
+    }
+    if (values.replicationService === "none") {
+      faults.push(
+        `${raw.project}:replicationService is "none", but otherRegion is set, and that region must reach this one's leader ` +
+          `after a failover. Set it: ${remedy(raw, "replicationService", "LoadBalancer")}`,
+      );
+    }
+  }
+  if (values.replicationService !== "none") needs("otherRegion", "replicationService opens the database to it");
+  if (values.replicationService === "LoadBalancer" && values.replicationFrom.length === 0) {
+    faults.push(
+      `${raw.project}:replicationFrom is not set, but replicationService is LoadBalancer, which would open the database's port ` +
+        `to the whole Internet. Set the addresses that the other region's members come from: ` +
+        remedy(raw, "replicationFrom", regionKeys.replicationFrom.example),
+    );
+  }
   if (!values.repositories.includes(values.restoreFrom)) {
     faults.push(
       `${raw.project}:restoreFrom is "${values.restoreFrom}", which is not in repositories (${values.repositories.join(", ")}), ` +

@@ -4,6 +4,10 @@ export const names = {
   membersService: "postgres-members",
   writeService: "postgres-service",
   readService: "postgres-read-service",
+  /** Where the other region reaches this one's leader. */
+  replicationService: "postgres-replication",
+  /** Physical replication slot that keeps WAL for the other region. */
+  otherRegionSlot: "other_region",
   database: "marimo_erp",
   superuser: "postgres",
   replicationUser: "replicator",

@@ -9,6 +9,14 @@ import { Size } from "./size";
  */
 export const archiveTimeout = Duration.seconds(60);
 
+/**
+ * Postgres marks a segment that is ready; pgBackRest's asynchronous push takes only those. Patroni's demotion to a standby
+ * region pushes one more by hand, the one with the shutdown's checkpoint, which has no mark.
+ */
+const archiveCommand =
+  "test -e $(dirname %p)/archive_status/%f.ready || alone=--no-archive-async; " +
+  `pgbackrest --stanza=${names.stanza} $alone archive-push %p`;
+
 export interface ParameterArgs {
   /** Memory limit of the Postgres container. */
   readonly memory: Size;
@@ -44,7 +52,7 @@ export const postgresParameters = ({ memory, storage }: ParameterArgs): Record<s
   hot_standby: "on",
   archive_mode: "on",
   archive_timeout: archiveTimeout.toString(),
-  archive_command: `pgbackrest --stanza=${names.stanza} archive-push %p`,
+  archive_command: archiveCommand,
 
   password_encryption: "scram-sha-256",
   ssl: "on",

@@ -22,7 +22,11 @@ export const sharedSettingsName = `${names.statefulSet}-config`;
 /** All objects in which Patroni keeps its state; their names are Patroni's own rule. */
 export const patroniConfigMaps = ["config", "leader", "failover", "sync"].map((part) => `${names.statefulSet}-${part}`);
 
-export const port = { postgres: 5432, patroni: 8008, pgbackrest: 8432 } as const;
+/**
+ * Ports of the members, and the one that each node opens for the other region, from the band that Kubernetes leaves for fixed
+ * ones: https://kubernetes.io/docs/concepts/services-networking/service/#avoid-nodeport-collisions
+ */
+export const port = { postgres: 5432, patroni: 8008, pgbackrest: 8432, replicationNode: 30054 } as const;
 
 /**
  * How long a leader may be silent before another is elected, and how often members look.
@@ -36,12 +40,44 @@ export const timing = {
   retryTimeout: Duration.seconds(8),
 } as const;
 
+/** From the repository first, from the leader only where that fails. */
+const replicaMethods = ["pgbackrest", "basebackup"];
+
+const restoreCommand = (only?: RepositoryName) =>
+  `pgbackrest --stanza=${names.stanza} ${only ? `--repo=${repositoryNumber[only]} ` : ""}archive-get %f "%p"`;
+
+/** Where a server is reached. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface SharedSettingsArgs extends ParameterArgs {
+  /** `standby` follows `otherRegion` and takes no writes. */
+  readonly role: "primary" | "standby";
+  /** Where the other region's leader is reached. @default there is no other region */
+  readonly otherRegion: Address | undefined;
+}
+
+/**
+ * A region that follows the other one. It is copied from the repository, and only where that fails across the ocean;
+ * Postgres streams, reads the archive while it can't, and streams again, all by itself.
+ */
+const standbyCluster = ({ otherRegion }: SharedSettingsArgs) => ({
+  ...otherRegion,
+  primary_slot_name: names.otherRegionSlot,
+  create_replica_methods: replicaMethods,
+  // From whichever repository has it.
+  restore_command: restoreCommand(),
+});
+
 /**
  * The settings that all members share (Patroni's dynamic configuration), as the `config` annotation of
  * `sharedSettingsName`. The program owns the annotation, so a change of it reaches a running cluster; Patroni's
- * `bootstrap.dcs` would be read once.
+ * `bootstrap.dcs` would be read once. It is all that a change of the role changes for the members: without
+ * `standby_cluster` they promote one of them, with it they demote the one that led.
  */
-export const renderSharedSettings = (args: ParameterArgs): string =>
+export const renderSharedSettings = (args: SharedSettingsArgs): string =>
   JSON.stringify({
     ttl: timing.ttl.seconds,
     loop_wait: timing.loopWait.seconds,
@@ -49,6 +85,9 @@ export const renderSharedSettings = (args: ParameterArgs): string =>
     maximum_lag_on_failover: 1_048_576,
     // A Kubernetes API that is down for longer than a retry must not cost a healthy primary its role.
     failsafe_mode: true,
+    ...(args.role === "standby" && { standby_cluster: standbyCluster(args) }),
+    // `cluster_type`: on a region that follows it would keep WAL that nobody reads.
+    ...(args.otherRegion && { slots: { [names.otherRegionSlot]: { type: "physical", cluster_type: "primary" } } }),
     postgresql: {
       use_pg_rewind: true,
       use_slots: true,
@@ -60,8 +99,6 @@ export interface PatroniArgs {
   /** Repository that a restore and a new replica read. */
   readonly restoreFrom: RepositoryName;
 }
-
-const repositoryOption = (name: RepositoryName) => `--stanza=${names.stanza} --repo=${repositoryNumber[name]}`;
 
 /**
  * `patroni.yml` of each member. Names, addresses and passwords come from the environment:
@@ -108,10 +145,8 @@ export const renderPatroni = ({ restoreFrom }: PatroniArgs): string =>
           rewind: { username: names.rewindUser, sslmode: "verify-full", sslrootcert: tls.ca },
         },
         parameters: { unix_socket_directories: paths.socket },
-        recovery_conf: {
-          restore_command: `pgbackrest ${repositoryOption(restoreFrom)} archive-get %f "%p"`,
-        },
-        create_replica_methods: ["pgbackrest", "basebackup"],
+        recovery_conf: { restore_command: restoreCommand(restoreFrom) },
+        create_replica_methods: replicaMethods,
         pgbackrest: {
           command: "marimo-replica",
           keep_data: true,

@@ -9,6 +9,15 @@ export const regionSubnets: Record<RegionName, { pods: string; services: string 
   secondary: { pods: "10.234.0.0/16", services: "10.235.0.0/16" },
 };
 
+/**
+ * Where the other region reaches a region's leader: a name, and an address that the region's node has beside its own, and
+ * every node that is built in its place. It stands for a load balancer of a cloud and its record.
+ */
+export const regionAddresses: Record<RegionName, { host: string; address: string }> = {
+  primary: { host: "primary.lab.internal", address: "10.231.0.21" },
+  secondary: { host: "secondary.lab.internal", address: "10.231.0.22" },
+};
+
 /** Name of the region's kind cluster. */
 export function clusterName(region: RegionName): string {
   return `marimo-${region}`;

@@ -22,7 +22,7 @@ import {
 import { paths } from "./paths";
 import { run, succeeds } from "./process";
 import { runTasks, type Task } from "./progress";
-import { configureStack, installProgram, writeLaunchers } from "./pulumi";
+import { configureStack, installProgram, isConfiguredAsPair, sharedSecrets, writeLaunchers } from "./pulumi";
 import { createRegion, destroyRegion, regionState } from "./regions";
 import { ensure, type Step } from "./step";
 import { removeStore, startStore, storeNames, stores, storeState } from "./stores";
@@ -187,8 +187,10 @@ async function bringUp(options: UpOptions): Promise<void> {
     },
     task("Pulumi's stacks", 10, async () => {
       await writeLaunchers();
-      for (const region of regionNames) {
-        await configureStack(region);
+      const isPair = regions.length > 1;
+      const shared = isPair && !regions.every(isConfiguredAsPair) ? await sharedSecrets() : undefined;
+      for (const region of regions) {
+        await configureStack(region, shared);
       }
     }),
   ]);

@@ -13,6 +13,8 @@ export interface RunOptions {
   env?: NodeJS.ProcessEnv;
   /** Text for the command's standard input. Default: none. */
   input?: string;
+  /** Keeps what the command prints on stdout out of the log. */
+  secretOutput?: boolean;
   /** Default: 30 minutes. */
   timeoutSeconds?: number;
 }
@@ -59,7 +61,7 @@ export async function run(command: string, args: readonly string[], options: Run
   } satisfies Options;
   const { execa } = await loadExeca();
   const child = execa(command, args, settings);
-  child.stdout.pipe(log, { end: false });
+  if (options.secretOutput !== true) child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
   const result = await child;
   log.end(`# ${(result.durationMs / 1000).toFixed(1)} s\n`);

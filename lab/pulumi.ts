@@ -1,13 +1,14 @@
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { parse, stringify } from "yaml";
+import { port } from "../domain/patroni";
 import { authorityFile } from "./certificates";
 import { postgresImage } from "./images";
 import { currentParts, engine, type PulumiProgram } from "./parts";
 import { paths } from "./paths";
-import { run } from "./process";
-import type { RegionName } from "./kind";
+import { run, type RunOptions } from "./process";
+import { regionAddresses, type RegionName } from "./kind";
 import { labSecrets } from "./secrets";
 import { stores } from "./stores";
 
@@ -61,11 +62,13 @@ function writeProject(): void {
   writeFileSync(join(paths.pulumiProject, "Pulumi.yaml"), stringify({ ...project, main }));
 }
 
-/** What the lab configures of a region's stack. */
+/** What the lab configures of a region's stack; with `shared`, from the stack `global`, of one of two. */
 export async function stackConfiguration(
   region: RegionName,
+  shared?: string,
 ): Promise<{ plain: Record<string, string>; secret: Record<string, string> }> {
   const secrets = labSecrets();
+  const other = regionAddresses[region === "primary" ? "secondary" : "primary"];
   return {
     plain: {
       role: region === "primary" ? "primary" : "standby",
@@ -84,30 +87,62 @@ export async function stackConfiguration(
       gcsEndpoint: stores.gcs.host,
       gcsKeyType: "token",
       storeCa: readFileSync(authorityFile, "utf8"),
+      ...(shared !== undefined && {
+        otherRegion: `${other.host}:${port.replicationNode}`,
+        replicationHost: regionAddresses[region].host,
+        replicationService: "NodePort",
+      }),
     },
     secret: {
       s3AccessKey: secrets.s3AccessKey,
       s3SecretKey: secrets.s3SecretKey,
       gcsKey: secrets.gcsToken,
       repositoryCipher: secrets.repositoryCipher,
+      ...(shared !== undefined && { sharedSecrets: shared }),
     },
   };
 }
 
-function pulumi(args: readonly string[], input?: string): Promise<string> {
-  const options = { log: "pulumi-stack", ...(input !== undefined && { input }) };
-  return run("pulumi", ["-C", paths.pulumiProject, "--non-interactive", ...args], options);
+function pulumi(args: readonly string[], options: Partial<RunOptions> = {}): Promise<string> {
+  return run("pulumi", ["-C", paths.pulumiProject, "--non-interactive", ...args], { log: "pulumi-stack", ...options });
 }
 
-/** Makes the region's stack if it is missing, and sets all that the lab configures; other keys are left as they are. */
-export async function configureStack(region: RegionName): Promise<void> {
+/** Which keys the stack's file has. */
+function configured(stack: string): ReadonlySet<string> {
+  const file = join(paths.pulumiProject, `Pulumi.${stack}.yaml`);
+  if (!existsSync(file)) return new Set();
+  const { config } = parse(readFileSync(file, "utf8")) as { config?: Record<string, unknown> };
+  return new Set(Object.keys(config ?? {}).map((key) => key.split(":")[1] ?? key));
+}
+
+/** Whether the lab's regions already hold the same secrets, which must not change under a running database. */
+export const isConfiguredAsPair = (region: RegionName): boolean => configured(region).has("sharedSecrets");
+
+/** Brings up the stack `global`, and returns what it has for both regions. */
+export async function sharedSecrets(): Promise<string> {
+  writeProject();
+  const stack = ["--stack", "global"];
+  await pulumi(["stack", "select", "--create", ...stack]);
+  await pulumi(["config", "set", ...stack, "role", "global"]);
+  await pulumi(["up", "--yes", "--skip-preview", ...stack]);
+  return pulumi(["stack", "output", "--show-secrets", ...stack, "sharedSecrets"], { secretOutput: true });
+}
+
+/**
+ * Makes the region's stack if it is missing, and sets all that the lab configures; other keys are left as they are, and so is
+ * the role where it is set: a region may have been promoted. With `shared`, from `sharedSecrets`, it is one of two regions.
+ */
+export async function configureStack(region: RegionName, shared?: string): Promise<void> {
   writeProject();
   await pulumi(["stack", "select", "--create", "--stack", region]);
-  const { plain, secret } = await stackConfiguration(region);
-  const settings = Object.entries(plain).flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
+  const { plain, secret } = await stackConfiguration(region, shared);
+  const hasRole = configured(region).has("role");
+  const settings = Object.entries(plain)
+    .filter(([key]) => key !== "role" || !hasRole)
+    .flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
   await pulumi(["config", "set-all", "--stack", region, ...settings]);
   // On standard input: arguments can be read by everybody on the machine, and stand in the log.
   for (const [key, value] of Object.entries(secret)) {
-    await pulumi(["config", "set", "--stack", region, "--secret", key], value);
+    await pulumi(["config", "set", "--stack", region, "--secret", key], { input: value });
   }
 }

@@ -4,11 +4,19 @@ import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { parse, stringify } from "yaml";
 import { copyContainerStore, prepareContainerStore } from "./containerstore";
-import { ensureNetwork } from "./engine";
+import { ensureNetwork, subnet } from "./engine";
 import { labEnvironment } from "./environment";
 import { loadArchive, nodeImage, postgresImage } from "./images";
-import { clusterName, cniConfiguration, dnsManifest, kindConfiguration, nodeName, regionNames } from "./kind";
-import type { RegionName } from "./kind";
+import {
+  clusterName,
+  cniConfiguration,
+  dnsManifest,
+  kindConfiguration,
+  nodeName,
+  regionAddresses,
+  type RegionName,
+  regionNames,
+} from "./kind";
 import { engine, officialNodeImage } from "./parts";
 import { paths } from "./paths";
 import { run, succeeds } from "./process";
@@ -20,6 +28,8 @@ export type { RegionName } from "./kind";
 const folderOf = (region: RegionName): string => join(paths.regions, region);
 const kubeconfigOf = (region: RegionName): string => join(folderOf(region), "kubeconfig");
 const logOf = (region: RegionName): string => `region-${region}`;
+
+const regionHosts = Object.fromEntries(Object.values(regionAddresses).map(({ host, address }) => [host, address]));
 
 /** A restarted node takes the longest: its pods come back one by one. */
 const readySeconds = 180;
@@ -96,7 +106,11 @@ async function applyDns(region: RegionName): Promise<void> {
   const images = await run(engine(), ["exec", nodeName(region), "sh", "-c", list], { log: logOf(region) });
   const image = images.split("\n").find((name) => name.includes("coredns")) ?? "";
   const template = readFileSync(join(paths.root, "lab", "images", "coredns.yaml"), "utf8");
-  await kubectl(region, ["apply", "--filename", "-"], dnsManifest(template, region, image, storeHosts));
+  await kubectl(
+    region,
+    ["apply", "--filename", "-"],
+    dnsManifest(template, region, image, { ...storeHosts, ...regionHosts }),
+  );
 }
 
 /** True when the region's API server answers a GET of `path` with 200. */
@@ -132,6 +146,13 @@ async function waitUntilReady(region: RegionName): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   await kubectl(region, ["wait", "--for=create", "serviceaccount/default", "--timeout=60s"]);
+}
+
+/** Gives the region's node the address that the other region knows. */
+async function giveAddress(region: RegionName): Promise<void> {
+  const { address } = regionAddresses[region];
+  const add = ["ip", "address", "replace", `${address}/${subnet.split("/")[1]}`, "dev", "eth0"];
+  await run(engine(), ["exec", nodeName(region), ...add], { log: logOf(region) });
 }
 
 /** Makes sure that the region's node has the image of Postgres, as it is now. */
@@ -180,6 +201,7 @@ export async function createRegion(region: RegionName): Promise<void> {
   } else if (state !== "running") {
     await run(engine(), ["start", nodeName(region)], { log: logOf(region) });
   }
+  await giveAddress(region);
   await waitUntilReady(region);
   await ensurePostgresImage(region);
 }

@@ -1,20 +1,17 @@
 import { MarimoNamespace } from "../components/marimoNamespace";
 import { PostgresCluster } from "../components/postgresCluster";
 import { regionCluster } from "../components/regionCluster";
+import { SharedSecrets } from "../components/sharedSecrets";
 import type { RegionConfig } from "../config";
 import { identityAnnotations } from "../domain/repository";
 
 /** One region, primary or standby: everything in it can be lost, and built again from git and the vaults. */
 export const region = (config: RegionConfig) => {
-  if (config.role === "standby") {
-    throw new Error(
-      'marimo-dr:role is "standby", and this version can\'t follow another region yet, so nothing was declared. ' +
-        "A region that takes writes has the role primary: pulumi config set marimo-dr:role primary",
-    );
-  }
   const cluster = regionCluster({ ...config.cluster, region: config.region });
   const inCluster = { providers: [cluster] };
 
+  // A region that stands alone makes its own. When its state is lost, the restored database gets new ones.
+  const shared = config.sharedSecrets ?? new SharedSecrets("shared");
   const namespace = new MarimoNamespace("marimo", { name: config.namespace }, inCluster);
   const postgres = new PostgresCluster(
     "postgres",
@@ -22,12 +19,14 @@ export const region = (config: RegionConfig) => {
       namespace: namespace.name,
       namespaceName: config.namespace,
       ...config.postgres,
+      role: config.role,
       repositories: config.repositories,
       restoreFrom: config.restoreFrom,
       repositoryPath: config.repositoryPath,
       retention: config.retention,
       storeCa: config.storeCa,
       keys: config.secrets,
+      shared,
       identityAnnotations: identityAnnotations(config.identities),
     },
     inCluster,
@@ -40,5 +39,7 @@ export const region = (config: RegionConfig) => {
     readEndpoint: postgres.readEndpoint,
     repositories: config.repositories.map(({ name, bucket }) => `${name}: ${bucket}${config.repositoryPath}`),
     restoreFrom: config.restoreFrom,
+    // For its own configuration and a second region's, when there is to be one.
+    ...("document" in shared && { sharedSecrets: shared.document }),
   };
 };

@@ -13,13 +13,12 @@ const LOG = "bench-apart";
  * Does `work` with the leader and this process on the machine's first core, and all else of the lab, its standbys and its
  * stores, on the others: as if they had machines of their own.
  *
- * @throws Error on a machine with one core, or when no member leads
+ * @throws Error when no member leads
  */
 export async function apart<T>(cluster: Cluster, region: RegionName, work: () => Promise<T>): Promise<T> {
   const cores = availableParallelism();
-  if (cores < 2) throw new Error("there is one core, which leaves none for the standbys and the stores");
   const leader = await leaderUid(cluster);
-  const lab = await processesOf([nodeName(region), ...Object.values(stores).map(({ container }) => container)]);
+  const lab = await labProcesses(region);
   const leads = lab.filter((pid) => cgroupOf(pid).replaceAll("_", "-").includes(leader));
   if (leads.length === 0) throw new Error(`no process on this machine is in the leader's pod ${leader}`);
   try {
@@ -27,9 +26,19 @@ export async function apart<T>(cluster: Cluster, region: RegionName, work: () =>
     await pin([...leads, process.pid], "0");
     return await work();
   } finally {
-    await pin([...lab, process.pid], `0-${cores - 1}`);
+    // Some were started meanwhile, by those that were pinned.
+    await pin([...(await labProcesses(region)), process.pid], `0-${cores - 1}`);
   }
 }
+
+/** @throws Error where `apart` can't work: better before a benchmark of an hour than at its end */
+export async function checkApart(): Promise<void> {
+  if (availableParallelism() < 2) throw new Error("the benchmark needs two cores, one of them for the leader alone");
+  await run("taskset", ["--pid", String(process.pid)], { log: LOG });
+}
+
+const labProcesses = (region: RegionName) =>
+  processesOf([nodeName(region), ...Object.values(stores).map(({ container }) => container)]);
 
 async function leaderUid({ core, namespace }: Cluster): Promise<string> {
   const { items } = await core.listNamespacedPod({

@@ -8,7 +8,7 @@ import { withLab } from "../demo/surroundings";
 import { paths } from "../paths";
 import { regionDatabase } from "../workload/access";
 import { parseScale } from "../workload/arguments";
-import { apart } from "./apart";
+import { apart, checkApart } from "./apart";
 import { previews } from "./preview";
 import { BenchReport, type Comparison } from "./report";
 import { download, newestBackup, restore } from "./restore";
@@ -90,6 +90,7 @@ runAsCommand(async (signal) => {
     )
     .parse()
     .opts<{ scales?: number[] }>();
+  await checkApart();
   const report = await benchmark(scales, signal);
   const file = join(paths.reports, "bench.json");
   writeReport(file, BenchReport, report);

@@ -35,7 +35,21 @@ const args: PostgresClusterArgs = {
     s3SecretKey: secret("the secret key"),
     gcsKey: secret("the service account"),
   },
+  shared: {
+    superuser: secret("the superuser's password"),
+    replication: secret("the replication password"),
+    rewind: secret("the rewind password"),
+    authority: { key: secret("the authority's key"), certificate: "the authority's certificate" },
+  },
+  role: "primary",
+  otherRegion: undefined,
+  replication: { host: undefined, service: "none", from: [] },
   identityAnnotations: {},
+};
+
+const inTwoRegions: Partial<PostgresClusterArgs> = {
+  otherRegion: { host: "db.other.example.com", port: 5432 },
+  replication: { host: "db.this.example.com", service: "LoadBalancer", from: ["203.0.113.0/24"] },
 };
 
 const declare = (change: Partial<PostgresClusterArgs> = {}) =>
@@ -95,16 +109,14 @@ describe("PostgresCluster", () => {
       "kubernetes:rbac.authorization.k8s.io/v1:Role": 1,
       "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding": 1,
       "marimo:dr:BaseBackups": 1,
-      "marimo:dr:CertificateAuthority": 1,
+      "marimo:dr:Certificate": 2,
       "marimo:dr:DatabaseSecrets": 1,
       "marimo:dr:PostgresAccess": 1,
       "marimo:dr:PostgresCluster": 1,
       "pulumi:pulumi:Stack": 1,
-      "random:index/randomPassword:RandomPassword": 3,
       "tls:index/certRequest:CertRequest": 2,
       "tls:index/locallySignedCert:LocallySignedCert": 2,
-      "tls:index/privateKey:PrivateKey": 3,
-      "tls:index/selfSignedCert:SelfSignedCert": 1,
+      "tls:index/privateKey:PrivateKey": 2,
     });
   });
 
@@ -195,6 +207,10 @@ describe("PostgresCluster", () => {
       "the access key",
       "the secret key",
       "the service account",
+      "superuser's password",
+      "the replication password",
+      "the rewind password",
+      "the authority's key",
       "<password",
       "<key ",
     ]) {
@@ -237,15 +253,49 @@ describe("PostgresCluster", () => {
     }
   });
 
-  it("members roll when their configuration changes, and only then", async () => {
-    const annotation = async (change: Partial<PostgresClusterArgs>) => {
-      const { spec } = only(await declare(change), "StatefulSet", "postgres") as {
-        spec: { template: { metadata: { annotations: Record<string, string> } } };
-      };
-      return spec.template.metadata.annotations["marimo-erp.com/configuration"];
+  const statefulSet = async (change: Partial<PostgresClusterArgs>) =>
+    only(await declare(change), "StatefulSet", "postgres") as {
+      spec: { template: { metadata: { annotations: Record<string, string> } } };
     };
+
+  it("members roll when their configuration changes, and only then", async () => {
+    const annotation = async (change: Partial<PostgresClusterArgs>) =>
+      (await statefulSet(change)).spec.template.metadata.annotations["marimo-erp.com/configuration"];
     assert.equal(await annotation({}), await annotation({}));
     assert.notEqual(await annotation({}), await annotation({ restoreFrom: "gcs" }));
     assert.notEqual(await annotation({}), await annotation({ retention: Duration.days(30) }));
+  });
+
+  it("a promotion changes the shared settings and adds the backups, and restarts no member", async () => {
+    const [standby, primary] = [
+      await declare({ ...inTwoRegions, role: "standby" }),
+      await declare({ ...inTwoRegions, role: "primary" }),
+    ];
+    const backups = /BaseBackups|:backups|postgres-backups/;
+    const declared = (captured: Captured[]) =>
+      new Map(captured.filter(({ name }) => !backups.test(name)).map(({ name, inputs }) => [name, inputs]));
+    const [before, after] = [declared(standby), declared(primary)];
+    const changed = [...before].filter(([name, inputs]) => JSON.stringify(inputs) !== JSON.stringify(after.get(name)));
+    assert.deepEqual(
+      changed.map(([name]) => name),
+      ["postgres-settings"],
+    );
+    assert.equal(before.size, after.size);
+    assert.equal(standby.filter(({ name }) => backups.test(name)).length, 0);
+    assert.ok(primary.filter(({ name }) => backups.test(name)).length > 0);
+  });
+
+  it("the other region reaches the member that takes writes, under a name that its certificate carries", async () => {
+    const captured = await declare(inTwoRegions);
+    const { spec } = only(captured, "Service", "postgres-replication") as {
+      spec: { selector: object; type: string; loadBalancerSourceRanges: string[] };
+    };
+    assert.deepEqual(spec.loadBalancerSourceRanges, ["203.0.113.0/24"]);
+    assert.deepEqual(spec.selector, { app: "postgres", "cluster-name": "postgres", role: "primary" });
+    assert.equal(spec.type, "LoadBalancer");
+    const requests = captured.filter(({ type }) => type.endsWith(":CertRequest"));
+    assert.ok(
+      requests.some(({ inputs }) => (inputs["dnsNames"] as string[] | undefined)?.includes("db.this.example.com")),
+    );
   });
 });

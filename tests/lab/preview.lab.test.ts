@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parse, stringify } from "yaml";
 import { paths } from "../../lab/paths";
+import { sharedSecrets } from "../../lab/pulumi";
 import { command, type Outcome, succeed } from "./region";
 
 describe("pulumi preview of the production configuration, without a cluster that answers", function () {
@@ -30,18 +31,20 @@ describe("pulumi preview of the production configuration, without a cluster that
     rmSync(folder, { recursive: true });
   });
 
-  it("without the one secret that it needs, says which and how to set it", async () => {
+  it("without the secrets that it needs, says which and how to set it", async () => {
     const { code, output } = await pulumi("preview", "--stack", "primary");
     assert.notEqual(code, 0);
     assert.match(output, /repositoryCipher is not set.*pulumi config set --secret marimo-dr:repositoryCipher/);
   });
 
-  it("with it, shows the whole region", async () => {
+  it("with them, shows the whole region", async () => {
     const passphrase = "a passphrase of more than 32 characters";
-    await succeed(pulumi("config", "set", "--secret", "--stack", "primary", "repositoryCipher", passphrase));
+    const secret = ["config", "set", "--secret", "--stack", "primary"];
+    await succeed(pulumi(...secret, "repositoryCipher", passphrase));
+    await succeed(pulumi(...secret, "sharedSecrets", await sharedSecrets()));
     const output = await succeed(pulumi("preview", "--stack", "primary"));
     assert.match(output, /kubernetes:apps\/v1:StatefulSet postgres-members-set create/);
-    assert.match(output, /\+ 4\d to create/);
+    assert.match(output, /\+ 3\d to create/);
     assert.ok(!output.includes(passphrase));
   });
 });

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { names } from "../../domain/names";
 import { loseState } from "../../lab/demo/pulumi";
 import { labEnvironment } from "../../lab/environment";
+import type { RegionName } from "../../lab/kind";
 import { paths } from "../../lab/paths";
 import { configureStack } from "../../lab/pulumi";
 import { createRegion, destroyRegion } from "../../lab/regions";
@@ -45,35 +46,6 @@ export const succeed = async (running: Promise<Outcome>): Promise<string> => {
   return output;
 };
 
-export const pulumiArguments = (...args: string[]) => [
-  ...["-C", paths.pulumiProject, "--non-interactive", "--stack", region],
-  ...args,
-];
-
-/** The plain CLI on the region's stack. */
-export const pulumi = (...args: string[]): Promise<Outcome> => command("pulumi", pulumiArguments(...args));
-
-export const up = (...args: string[]): Promise<Outcome> => pulumi("up", "--yes", "--skip-preview", ...args);
-
-export const configure = (key: string, value: string): Promise<string> =>
-  succeed(command("pulumi", pulumiArguments("config", "set", key, value)));
-
-/** kubectl in the region's namespace. */
-export const kubectl = (...args: string[]): Promise<Outcome> =>
-  command("kubectl", ["--context", region, "--namespace", namespace, ...args]);
-
-export const inMember = (pod: string, ...args: string[]): Promise<Outcome> =>
-  kubectl("exec", pod, "--container", "postgres", "--", ...args);
-
-export const database = regionDatabase({ kubeconfig: paths.kubeconfig, context: region, namespace });
-
-/** One value from the member that takes writes, over TLS and with the password that the program holds. */
-export const query = (sql: string): Promise<string> =>
-  withClient(database, async (client) => {
-    const { rows } = await client.query<unknown[]>({ text: sql, rowMode: "array" });
-    return String(rows[0]?.[0]);
-  });
-
 /** Waits for something that nothing announces. */
 export const until = async (what: string, holds: () => Promise<boolean>, seconds = 120): Promise<void> => {
   const limit = performance.now() + seconds * 1000;
@@ -83,34 +55,106 @@ export const until = async (what: string, holds: () => Promise<boolean>, seconds
   }
 };
 
-/** Closes the segment that is being written, and returns when both repositories have it. */
-export const archiveEverything = async (): Promise<void> => {
-  // Named once: the server may write into the next segment at any time, and leave that one open for long.
-  const segment = await query("SELECT pg_walfile_name(pg_switch_wal() - 1)");
-  const archived = `SELECT last_archived_wal >= '${segment}' FROM pg_stat_archiver`;
-  await until(`${segment} is archived`, async () => (await query(archived)) === "true");
+/** What a person does with a region and sees of it. */
+export const inRegion = (region: RegionName) => {
+  const pulumiArguments = (...args: string[]) => [
+    ...["-C", paths.pulumiProject, "--non-interactive", "--stack", region],
+    ...args,
+  ];
+
+  /** The plain CLI on the region's stack. */
+  const pulumi = (...args: string[]): Promise<Outcome> => command("pulumi", pulumiArguments(...args));
+
+  const up = (...args: string[]): Promise<Outcome> => pulumi("up", "--yes", "--skip-preview", ...args);
+
+  const configure = (key: string, value: string): Promise<string> =>
+    succeed(command("pulumi", pulumiArguments("config", "set", key, value)));
+
+  /** kubectl in the region's namespace. */
+  const kubectl = (...args: string[]): Promise<Outcome> =>
+    command("kubectl", ["--context", region, "--namespace", namespace, ...args]);
+
+  const inMember = (pod: string, ...args: string[]): Promise<Outcome> =>
+    kubectl("exec", pod, "--container", "postgres", "--", ...args);
+
+  const database = regionDatabase({ kubeconfig: paths.kubeconfig, context: region, namespace });
+
+  /** One value from the member that takes writes, over TLS and with the password that the program holds. */
+  const query = (sql: string): Promise<string> =>
+    withClient(database, async (client) => {
+      const { rows } = await client.query<unknown[]>({ text: sql, rowMode: "array" });
+      return String(rows[0]?.[0]);
+    });
+
+  /** Closes the segment that is being written, and returns when both repositories have it. */
+  const archiveEverything = async (): Promise<void> => {
+    // Named once: the server may write into the next segment at any time, and leave that one open for long.
+    const segment = await query("SELECT pg_walfile_name(pg_switch_wal() - 1)");
+    const archived = `SELECT last_archived_wal >= '${segment}' FROM pg_stat_archiver`;
+    await until(`${segment} is archived`, async () => (await query(archived)) === "true");
+  };
+
+  /** Name of the pod that leads. */
+  const leader = async (): Promise<string> => {
+    const selector = `app=postgres,role=primary`;
+    const output = await succeed(
+      kubectl("get", "pods", "--selector", selector, "--output", "jsonpath={.items[*].metadata.name}"),
+    );
+    return output.trim();
+  };
+
+  /** Whether every member is ready, the standbys streaming. */
+  const healthy = async (): Promise<boolean> => {
+    const { output } = await kubectl(
+      "get",
+      "statefulset",
+      names.statefulSet,
+      "--output",
+      "jsonpath={.status.readyReplicas}",
+    );
+    return output === "2";
+  };
+
+  /** Log of the member's Patroni container, the one that was replaced by a restart included. */
+  const memberLog = async (pod: string): Promise<string> => {
+    const [now, before] = await Promise.all([
+      kubectl("logs", pod, "--container", "postgres"),
+      kubectl("logs", pod, "--container", "postgres", "--previous"),
+    ]);
+    return `${before.output}\n${now.output}`;
+  };
+
+  return {
+    name: region,
+    pulumiArguments,
+    pulumi,
+    up,
+    configure,
+    kubectl,
+    inMember,
+    database,
+    query,
+    archiveEverything,
+    leader,
+    healthy,
+    memberLog,
+  };
 };
 
-/** Name of the pod that leads. */
-export const leader = async (): Promise<string> => {
-  const selector = `app=postgres,role=primary`;
-  const output = await succeed(
-    kubectl("get", "pods", "--selector", selector, "--output", "jsonpath={.items[*].metadata.name}"),
-  );
-  return output.trim();
-};
-
-/** Whether every member is ready, the standbys streaming. */
-export const healthy = async (): Promise<boolean> => {
-  const { output } = await kubectl(
-    "get",
-    "statefulset",
-    names.statefulSet,
-    "--output",
-    "jsonpath={.status.readyReplicas}",
-  );
-  return output === "2";
-};
+export const {
+  pulumiArguments,
+  pulumi,
+  up,
+  configure,
+  kubectl,
+  inMember,
+  database,
+  query,
+  archiveEverything,
+  leader,
+  healthy,
+  memberLog,
+} = inRegion(region);
 
 let ledgers = 0;
 const ledgerPath = () => join(paths.lab, "tests", `${process.pid}-${(ledgers += 1)}.jsonl`);
@@ -141,13 +185,4 @@ export const loseEverything = async (): Promise<void> => {
   await loseState();
   await createRegion(region);
   await configureStack(region);
-};
-
-/** Log of the member's Patroni container, the one that was replaced by a restart included. */
-export const memberLog = async (pod: string): Promise<string> => {
-  const [now, before] = await Promise.all([
-    kubectl("logs", pod, "--container", "postgres"),
-    kubectl("logs", pod, "--container", "postgres", "--previous"),
-  ]);
-  return `${before.output}\n${now.output}`;
 };

@@ -15,6 +15,16 @@ const good: Record<string, string> = {
   s3Region: "eu-central-1",
   gcsBucket: "vault-gcs",
 };
+const followed = {
+  otherRegion: "db.other.example.com:5432",
+  replicationHost: "db.this.example.com",
+  replicationService: "LoadBalancer",
+  replicationFrom: "203.0.113.0/24,2001:db8::/32",
+  sharedSecrets: JSON.stringify({
+    ...{ superuser: "s".repeat(16), replication: "r".repeat(16), rewind: "w".repeat(16) },
+    authority: { key: "key", certificate: "certificate" },
+  }),
+};
 const secrets = Object.entries(regionKeys)
   .filter(([, key]) => (key as Key<unknown>).secret)
   .map(([name]) => name);
@@ -41,6 +51,10 @@ describe("configuration of a region", () => {
     assert.deepEqual(values.repositories, ["s3", "gcs"]);
   });
 
+  it("takes a region that another one follows", () => {
+    assert.deepEqual(faultsOf({ ...good, ...followed }), []);
+  });
+
   // Each: the change to a good configuration, and what the one message must tell (key, value, limit, remedy).
   const bad: [string, Record<string, string | undefined>, RegExp][] = [
     [
@@ -48,6 +62,40 @@ describe("configuration of a region", () => {
       { role: undefined },
       /marimo-dr:role is not set.*primary, standby.*pulumi config set marimo-dr:role/,
     ],
+    [
+      "a standby of nothing",
+      { role: "standby" },
+      /otherRegion is not set, but role is standby.*set marimo-dr:otherRegion/,
+    ],
+    [
+      "another region without the same secrets",
+      { ...followed, sharedSecrets: undefined },
+      /sharedSecrets is not set.*set --secret marimo-dr:sharedSecrets/,
+    ],
+    ["another region without a way back", { ...followed, replicationHost: undefined }, /replicationHost is not set/],
+    [
+      "another region that can't come in",
+      { ...followed, replicationService: undefined, replicationFrom: undefined },
+      /replicationService is "none", but otherRegion is set/,
+    ],
+    [
+      "a region that follows itself",
+      { ...followed, replicationHost: "db.other.example.com" },
+      /otherRegion.*replicationHost are both "db.other.example.com"/,
+    ],
+    [
+      "open to the whole Internet",
+      { ...followed, replicationFrom: undefined },
+      /replicationFrom is not set, but replicationService is LoadBalancer.*whole Internet/,
+    ],
+    [
+      "not an address",
+      { ...followed, replicationFrom: "203.0.113.7" },
+      /replicationFrom is "203.0.113.7".*203.0.113.7\/32/,
+    ],
+    ["open for nobody", { replicationService: "NodePort" }, /otherRegion is not set, but replicationService/],
+    ["no such port", { ...followed, otherRegion: "db.other.example.com:65536" }, /otherRegion is ".*:65536"/],
+    ["secrets that are none", { ...followed, sharedSecrets: "{}" }, /sharedSecrets does not fit/],
     ["empty role", { role: "" }, /marimo-dr:role is not set/],
     ["unknown role", { role: "leader" }, /role is "leader".*primary, standby/],
     [

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "yaml";
 import { Duration } from "../../domain/duration";
-import { labels, renderPatroni, renderSharedSettings, timing } from "../../domain/patroni";
+import { labels, renderPatroni, renderSharedSettings, type SharedSettingsArgs, timing } from "../../domain/patroni";
 import { postgresParameters } from "../../domain/parameters";
 import { type PgBackRestArgs, renderBackupJobConfiguration, renderMemberConfiguration } from "../../domain/pgbackrest";
 import type { Repository } from "../../domain/repository";
@@ -105,6 +105,13 @@ describe("pgbackrest.conf", () => {
   });
 });
 
+const alone: SharedSettingsArgs = {
+  memory: Size.parse("1Gi"),
+  storage: Size.parse("10Gi"),
+  role: "primary",
+  otherRegion: undefined,
+};
+
 describe("patroni.yml", () => {
   it("keeps Patroni's own rule of timing", () => {
     assert.ok(timing.loopWait.seconds + 2 * timing.retryTimeout.seconds <= timing.ttl.seconds);
@@ -127,7 +134,22 @@ describe("patroni.yml", () => {
   });
 
   it("the shared settings are the JSON that Patroni itself would write", () => {
-    const text = renderSharedSettings({ memory: Size.parse("1Gi"), storage: Size.parse("10Gi") });
+    const text = renderSharedSettings(alone);
     assert.equal(JSON.stringify(JSON.parse(text)), text);
+  });
+
+  it("a region's role is one section of the shared settings", () => {
+    const otherRegion = { host: "db.example.com", port: 5433 };
+    const settings = (role: "primary" | "standby") =>
+      JSON.parse(renderSharedSettings({ ...alone, role, otherRegion })) as Record<string, unknown>;
+    const { standby_cluster, ...rest } = settings("standby");
+    assert.deepEqual(rest, settings("primary"));
+    assert.deepEqual(standby_cluster, {
+      ...otherRegion,
+      primary_slot_name: "other_region",
+      create_replica_methods: ["pgbackrest", "basebackup"],
+      restore_command: 'pgbackrest --stanza=marimo archive-get %f "%p"',
+    });
+    assert.deepEqual(rest["slots"], { other_region: { type: "physical", cluster_type: "primary" } });
   });
 });

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { paths } from "../../lab/paths";
+import { configureStack, sharedSecrets } from "../../lab/pulumi";
+import { createRegion, destroyRegion } from "../../lab/regions";
+import { countAcknowledged } from "../../lab/workload/count";
+import { clock } from "../../lab/workload/ledger";
+import { startWriter } from "../../lab/workload/writer";
+import { loseEverything, inRegion, succeed, until } from "./region";
+
+const primary = inRegion("primary");
+const secondary = inRegion("secondary");
+type Region = typeof primary;
+
+/** Asked in the pod itself: a region that follows has no member that a write Service selects. Nothing where it can't say. */
+const ask = async ({ inMember }: Region, sql: string): Promise<string> => {
+  const psql = ["psql", "--dbname=marimo_erp", "--no-align", "--tuples-only", "--command", sql];
+  const { code, output } = await inMember("postgres-0", ...psql);
+  return code === 0 ? output.trim() : "";
+};
+
+/** Whether the other region reads this one's slot. */
+const isFollowed = async ({ query }: Region): Promise<boolean> =>
+  (await query("SELECT active FROM pg_replication_slots WHERE slot_name = 'other_region'")) === "true";
+
+const labelsOf = async ({ kubectl }: Region): Promise<string> =>
+  (await kubectl("get", "pods", "--selector", "app=postgres", "--output", "jsonpath={.items[*].metadata.labels.role}"))
+    .output;
+
+/**
+ * The story of two regions: each part begins where the one before ended. What it does not prove: that the old primary can't
+ * write any more. Nothing fences it yet, and the test destroys it.
+ */
+describe("Two regions", function () {
+  this.timeout("20m");
+  this.bail(true);
+
+  before(async () => {
+    await destroyRegion("secondary");
+    await loseEverything();
+    await createRegion("secondary");
+    const shared = await sharedSecrets();
+    // A repository of its own, beside those that other tests have left.
+    for (const region of [primary, secondary]) await configureStack(region.name, shared);
+    for (const { configure } of [primary, secondary]) {
+      await configure("repositoryPath", "/two-regions");
+      await configure("repositories", "s3,gcs");
+      await configure("restoreFrom", "s3");
+    }
+    await primary.configure("role", "primary");
+    await secondary.configure("role", "standby");
+  });
+
+  after(async () => {
+    await destroyRegion("secondary");
+    await primary.configure("role", "primary");
+    for (const key of ["repositoryPath", "otherRegion", "replicationHost", "replicationService", "sharedSecrets"]) {
+      await succeed(primary.pulumi("config", "rm", key));
+    }
+  });
+
+  it("the second one builds itself from the repository, and streams", async () => {
+    await succeed(primary.up());
+    await primary.query("CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL)");
+    await succeed(secondary.up());
+    assert.match(await secondary.memberLog("postgres-0"), /"replica-restore-end".*"exitStatus": 0/);
+    assert.match(await labelsOf(secondary), /standby-leader/);
+    await until("it streams", () => isFollowed(primary));
+  });
+
+  it("a second pulumi up changes nothing in either", async () => {
+    for (const region of [primary, secondary]) await succeed(region.up("--expect-no-changes"));
+  });
+
+  it("a row reaches it in moments, and it takes none itself", async () => {
+    await primary.query("INSERT INTO users VALUES (1, 'one@example.com')");
+    await until("the row is there", async () => (await ask(secondary, "SELECT count(*) FROM users")) === "1", 10);
+    const { output } = await secondary.inMember("postgres-0", "psql", "--dbname=marimo_erp", "-c", "DELETE FROM users");
+    assert.match(output, /read-only transaction/);
+  });
+
+  it("cut off from the primary, it goes on from the archive, and streams again by itself", async () => {
+    await succeed(primary.kubectl("delete", "service", "postgres-replication"));
+    await primary.query(
+      "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'other_region'",
+    );
+    await primary.query("INSERT INTO users VALUES (2, 'two@example.com')");
+    await primary.archiveEverything();
+    await until("the row is there", async () => (await ask(secondary, "SELECT count(*) FROM users")) === "2");
+    assert.ok(!(await isFollowed(primary)));
+    await succeed(primary.up("--refresh"));
+    await until("it streams", () => isFollowed(primary));
+  });
+
+  it("the primary is lost under load: one key of the configuration makes the second one take writes", async () => {
+    const ledger = join(paths.lab, "tests", `${process.pid}-failover.jsonl`);
+    const writer = await startWriter(primary.database, ledger, { commitsPerSecond: 200 });
+    let lostAt: number;
+    try {
+      await until("the writer has written", () => Promise.resolve(writer.acknowledgedRows() > 2000));
+      await destroyRegion("primary");
+      lostAt = clock();
+    } finally {
+      await writer.stop();
+    }
+    await secondary.configure("role", "primary");
+    const preview = await succeed(secondary.pulumi("preview", "--diff"));
+    assert.match(preview, /standby_cluster/);
+    await succeed(secondary.up());
+    await until("it leads", async () => (await secondary.leader()) !== "");
+    const count = await countAcknowledged(secondary.database, ledger, lostAt);
+    console.log(`      ${JSON.stringify(count)}`);
+    assert.ok(count.acknowledgedWrites > 2000);
+    // Streaming is asynchronous: what was acknowledged in the last moment may be lost, and nothing else.
+    assert.equal(count.holes, 0);
+    assert.ok(count.rpoSeconds < 5, `lost: ${count.lostWrites} rows of the last ${count.rpoSeconds} s`);
+    assert.equal(await secondary.query("SELECT count(*) FROM users"), "2");
+  });
+
+  it("the lost region comes back as standby of the other", async () => {
+    await createRegion("primary");
+    await primary.configure("role", "standby");
+    await succeed(primary.up("--refresh", "--run-program"));
+    await secondary.query("INSERT INTO users VALUES (3, 'three@example.com')");
+    await until("the row is there", async () => (await ask(primary, "SELECT count(*) FROM users")) === "3");
+    assert.match(await labelsOf(primary), /standby-leader/);
+    await until("it streams", () => isFollowed(secondary));
+  });
+
+  it("changes back as planned, under load, and loses nothing: demoted first, promoted when the other has all", async () => {
+    let writing = secondary;
+    const ledger = join(paths.lab, "tests", `${process.pid}-switchover.jsonl`);
+    const writer = await startWriter(() => writing.database(), ledger, { commitsPerSecond: 200 });
+    const goesOn = async () => {
+      const before = writer.acknowledgedRows();
+      await until("the writer goes on", () => Promise.resolve(writer.acknowledgedRows() > before + 200));
+    };
+    try {
+      await goesOn();
+      await secondary.configure("role", "standby");
+      await succeed(secondary.up());
+      await until("nobody leads there", async () => (await secondary.leader()) === "");
+      // The demoted member's last record is its shutdown's checkpoint.
+      const replayed = (region: Region) => ask(region, "SELECT pg_last_wal_replay_lsn() - '0/0'");
+      await until("the other region has replayed all", async () => {
+        const [there, here] = await Promise.all([replayed(secondary), replayed(primary)]);
+        return there !== "" && here === there;
+      });
+      await primary.configure("role", "primary");
+      writing = primary;
+      await succeed(primary.up());
+      await goesOn();
+    } finally {
+      await writer.stop();
+    }
+    const count = await countAcknowledged(primary.database, ledger);
+    console.log(`      ${JSON.stringify(count)}`);
+    assert.equal(count.lostWrites, 0);
+    await until("the demoted region follows", () => isFollowed(primary));
+    for (const pod of ["postgres-0", "postgres-1"]) {
+      assert.doesNotMatch(await secondary.memberLog(pod), /Failed to archive WAL file with the shutdown checkpoint/);
+    }
+  });
+});

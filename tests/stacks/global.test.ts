@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { isSecret, output, runtime } from "@pulumi/pulumi";
+import { isGlobal } from "../../config";
+import { regionKeys } from "../../config/keys";
+import { global } from "../../stacks/global";
+import { capture } from "../support/capture";
+import { assertGolden } from "../support/golden";
+
+describe("the stack global", () => {
+  it("declares what the golden file holds", async () => {
+    assertGolden("global", await capture(global));
+  });
+
+  it("is what the role says", () => {
+    runtime.setAllConfig({ "marimo-dr:role": "global" });
+    assert.ok(isGlobal());
+    runtime.setAllConfig({ "marimo-dr:role": "primary" });
+    assert.ok(!isGlobal());
+  });
+
+  it("hands over what a region's key takes, as a secret", async () => {
+    const outputs: ReturnType<typeof global>[] = [];
+    await capture(() => outputs.push(global()));
+    const document = output(outputs[0]?.sharedSecrets);
+    assert.ok(await isSecret(document));
+    const value = await new Promise<string | undefined>((resolve) => document.apply(resolve));
+    assert.deepEqual(Object.keys(regionKeys.sharedSecrets.type.parse(value ?? "") ?? {}), [
+      ...["superuser", "replication", "rewind", "authority"],
+    ]);
+  });
+});
