@@ -22,6 +22,12 @@ const standIns: Record<StandIn, string> = {
   "pulumi-resource-tls": "tls.ts",
 };
 
+/** The stand-ins that take the place of official programs in this lab. */
+export function standInsInUse(): StandIn[] {
+  const { officialPulumi } = currentParts();
+  return (Object.keys(standIns) as StandIn[]).filter((program) => !officialPulumi.includes(program));
+}
+
 /** Puts a program into the lab's folder on PATH. The rename lets a running one finish undisturbed. */
 export function installProgram(name: string, source: string): void {
   mkdirSync(paths.bin, { recursive: true });
@@ -37,8 +43,7 @@ export function installProgram(name: string, source: string): void {
  */
 export async function writeLaunchers(): Promise<void> {
   mkdirSync(paths.bin, { recursive: true });
-  const { officialPulumi } = currentParts();
-  const missing = (Object.keys(standIns) as StandIn[]).filter((program) => !officialPulumi.includes(program));
+  const missing = standInsInUse();
   await build({
     entryPoints: missing.map((program) => ({ in: join(paths.root, "lab", "engine", standIns[program]), out: program })),
     outdir: paths.engine,

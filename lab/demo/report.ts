@@ -37,6 +37,7 @@ export const RebuildReport = z.strictObject({
     scale: z.number().positive(),
     restoreFrom: z.enum(["s3", "gcs"]),
     versions: z.record(z.string(), z.string()),
+    standIns: z.array(z.string()),
   }),
 });
 export type RebuildReport = z.infer<typeof RebuildReport>;

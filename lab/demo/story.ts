@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { archiveTimeout } from "../../domain/parameters";
 import { paths } from "../paths";
 import { cancellable, logFile } from "../process";
+import { standInsInUse } from "../pulumi";
 import { createRegion, destroyRegion } from "../regions";
 import { stopStore } from "../stores";
 import { regionDatabase } from "../workload/access";
@@ -235,6 +236,7 @@ class Story {
         scale: this.options.scale,
         restoreFrom: this.options.from,
         versions: this.versions,
+        standIns: standInsInUse(),
       },
     };
   }

@@ -107,6 +107,7 @@ const report: RebuildReport = {
     scale: 1,
     restoreFrom: "s3",
     versions: { node: "20.20.2" },
+    standIns: ["pulumi-resource-tls"],
   },
 };
 
