@@ -1,4 +1,4 @@
-import { Config, type Output, getProject, secret } from "@pulumi/pulumi";
+import { Config, type Output, getProject, getStack, secret } from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/config";
 import { Duration } from "../domain/duration";
 import type { Address } from "../domain/patroni";
@@ -153,5 +153,5 @@ export const loadRegion = (): RegionConfig => {
   );
   // The engine tells in this variable which keys are encrypted; the SDK offers it only to itself.
   const encrypted = new Set(JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "[]") as string[]);
-  return structure(parseRegion({ project, values, isSecret: (key) => encrypted.has(prefix + key) }));
+  return structure(parseRegion({ project, stack: getStack(), values, isSecret: (key) => encrypted.has(prefix + key) }));
 };

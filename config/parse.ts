@@ -1,15 +1,17 @@
+import { RunError } from "@pulumi/pulumi/errors";
 import { type Key, regionKeys, type RegionValues } from "./keys";
 
 /** The stack's configuration as Pulumi holds it: text by key, without the project's prefix. */
 export interface RawConfiguration {
   readonly project: string;
+  readonly stack: string;
   readonly values: Readonly<Record<string, string | undefined>>;
   /** Whether a key is kept encrypted. */
   readonly isSecret: (key: string) => boolean;
 }
 
-/** Everything that is wrong with a stack's configuration, one line to a fault. */
-export class ConfigurationError extends Error {
+/** Everything that is wrong with a stack's configuration, one line to a fault. The engine shows it without a stack trace. */
+export class ConfigurationError extends RunError {
   constructor(readonly faults: readonly string[]) {
     super(
       `the stack's configuration can't be used, and nothing was changed:\n${faults.map((f) => `  - ${f}`).join("\n")}`,
@@ -19,7 +21,7 @@ export class ConfigurationError extends Error {
 }
 
 const remedy = (raw: RawConfiguration, name: string, value: string, secret = false) =>
-  `pulumi config set ${secret ? "--secret " : ""}${raw.project}:${name} '${value}'`;
+  `pulumi config set ${secret ? "--secret " : ""}${raw.project}:${name} '${value}' --stack ${raw.stack}`;
 
 const faultOf = (raw: RawConfiguration, name: string, spec: Key<unknown>, value: string | undefined): string => {
   const key = `${raw.project}:${name}`;
@@ -47,7 +49,7 @@ const parseKeys = (raw: RawConfiguration): { values: Partial<RegionValues>; faul
   for (const name of Object.keys(raw.values).filter((name) => !(name in regionKeys))) {
     faults.push(
       `${raw.project}:${name} is not a key of this program, so its value would do nothing. ` +
-        `Check its spelling, or remove it: pulumi config rm ${raw.project}:${name}`,
+        `Check its spelling, or remove it: pulumi config rm ${raw.project}:${name} --stack ${raw.stack}`,
     );
   }
   return { values: values, faults };
@@ -60,7 +62,8 @@ const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] =>
     if (values[name] === undefined) {
       const { limit, example, secret } = regionKeys[name] as Key<unknown>;
       faults.push(
-        `${raw.project}:${name} is not set, but ${why}. It must be ${limit}. Set it: ${remedy(raw, name, example, secret)}`,
+        `${raw.project}:${name} is not set, but ${why}. It must be ${limit.replace(/, or nothing.*$/, "")}. ` +
+          `Set it: ${remedy(raw, name, example, secret)}`,
       );
     }
   };

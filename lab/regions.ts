@@ -56,15 +56,15 @@ interface Kubeconfig {
   contexts: { name: string; context: unknown }[];
 }
 
-/** What kind wrote for a region; `clusters` is null once kind has deleted it, until its folder is gone. */
-type KindKubeconfig = { [K in keyof Kubeconfig]: Kubeconfig[K] | null };
+/** What kind wrote for a region; once kind has deleted it, and until its folder is gone, it has no clusters. */
+type KindKubeconfig = { [K in keyof Kubeconfig]?: Kubeconfig[K] | null };
 
 /** One kubeconfig with a context per region, named after it; each input is what kind wrote for that region. */
 export function mergeKubeconfigs(configs: ReadonlyMap<RegionName, string>): string {
   const merged: Kubeconfig = { clusters: [], users: [], contexts: [] };
   for (const [region, text] of configs) {
-    const config = parse(text) as KindKubeconfig;
-    if (config.clusters === null || config.users === null) continue;
+    const config = parse(text) as KindKubeconfig | null;
+    if (!config?.clusters || !config.users) continue;
     merged.clusters.push(...config.clusters.map(({ cluster }) => ({ name: region, cluster })));
     merged.users.push(...config.users.map(({ user }) => ({ name: region, user })));
     merged.contexts.push({ name: region, context: { cluster: region, user: region } });

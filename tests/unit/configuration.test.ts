@@ -30,7 +30,7 @@ const secrets = Object.entries(regionKeys)
   .map(([name]) => name);
 
 const parse = (values: Record<string, string | undefined>, encrypted = secrets) =>
-  parseRegion({ project: "marimo-dr", values, isSecret: (key) => encrypted.includes(key) });
+  parseRegion({ project: "marimo-dr", stack: "primary", values, isSecret: (key) => encrypted.includes(key) });
 
 const faultsOf = (values: Record<string, string | undefined>, encrypted?: string[]): readonly string[] => {
   try {
@@ -65,7 +65,7 @@ describe("configuration of a region", () => {
     [
       "a standby of nothing",
       { role: "standby" },
-      /otherRegion is not set, but role is standby.*set marimo-dr:otherRegion/,
+      /otherRegion is not set, but role is standby.*HOST:PORT where the other region's leader is reached\. .*set marimo-dr:otherRegion .*--stack primary/,
     ],
     [
       "another region without the same secrets",
