@@ -8,7 +8,16 @@ import type { Duration } from "../domain/duration";
 import { fingerprint } from "../domain/fingerprint";
 import { names } from "../domain/names";
 import { scenarioObjectives } from "../domain/objectives";
-import { type Address, labels, port, renderPatroni, renderSharedSettings, sharedSettingsName } from "../domain/patroni";
+import {
+  type Address,
+  labels,
+  port,
+  type ReplicationAccess,
+  type Role,
+  renderPatroni,
+  renderSharedSettings,
+  sharedSettingsName,
+} from "../domain/patroni";
 import { paths } from "../domain/paths";
 import { renderMemberConfiguration } from "../domain/pgbackrest";
 import type { Repository, RepositoryName } from "../domain/repository";
@@ -58,16 +67,10 @@ export interface PostgresClusterArgs {
   /** What the regions hold alike. */
   readonly shared: DatabaseSecretsArgs["shared"];
   /** Whether the region takes writes or follows `otherRegion`. The members do not restart when it changes. */
-  readonly role: "primary" | "standby";
+  readonly role: Role;
   /** Where the other region's leader is reached. */
   readonly otherRegion: Address | undefined;
-  readonly replication: {
-    /** Name by which the other region reaches this one's leader; its certificate carries it. */
-    readonly host: string | undefined;
-    readonly service: "none" | "LoadBalancer" | "NodePort";
-    /** Addresses (CIDR) that a load balancer lets in. */
-    readonly from: readonly string[];
-  };
+  readonly replication: ReplicationAccess;
   /** Cloud identities, as annotations of the pods' service account. */
   readonly identityAnnotations: Record<string, string>;
 }

@@ -1,7 +1,7 @@
 import { Config, type Output, getProject, getStack, secret } from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/config";
 import { Duration } from "../domain/duration";
-import type { Address } from "../domain/patroni";
+import type { Address, ReplicationAccess, Role } from "../domain/patroni";
 import type { Repository, RepositoryName } from "../domain/repository";
 import { Size } from "../domain/size";
 import type { RegionValues } from "./keys";
@@ -27,7 +27,7 @@ export interface SharedSecrets {
 
 /** A region's configuration, parsed. */
 export interface RegionConfig {
-  readonly role: "primary" | "standby";
+  readonly role: Role;
   readonly region: string;
   readonly namespace: string;
   readonly cluster: {
@@ -43,13 +43,7 @@ export interface RegionConfig {
     readonly memory: Size;
     /** Where the other region's leader is reached. */
     readonly otherRegion: Address | undefined;
-    /** How the other region reaches this one's leader. */
-    readonly replication: {
-      readonly host: string | undefined;
-      readonly service: "none" | "LoadBalancer" | "NodePort";
-      /** Addresses (CIDR) that a load balancer lets in. */
-      readonly from: readonly string[];
-    };
+    readonly replication: ReplicationAccess;
   };
   readonly repositories: readonly Repository[];
   readonly restoreFrom: RepositoryName;
@@ -100,11 +94,6 @@ const sharedSecretsOf = ({
   authority: { key: secret(authority.key), certificate: secret(authority.certificate) },
 });
 
-const addressOf = (hostPort: string | undefined): Address | undefined => {
-  const [host, port] = hostPort?.split(":", 2) ?? [];
-  return host === undefined ? undefined : { host, port: Number(port) };
-};
-
 /** The values that the program works with, from the values of the keys. */
 const structure = (values: RegionValues): RegionConfig => ({
   role: values.role,
@@ -118,7 +107,7 @@ const structure = (values: RegionValues): RegionConfig => ({
     storageClass: values.postgresStorageClass,
     cpu: values.postgresCpu,
     memory: values.postgresMemory,
-    otherRegion: addressOf(values.otherRegion),
+    otherRegion: values.otherRegion,
     replication: { host: values.replicationHost, service: values.replicationService, from: values.replicationFrom },
   },
   repositories: values.repositories.map(repositoryOf(values)),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Address } from "../domain/patroni";
 import { Size } from "../domain/size";
 
 /** What a configuration key accepts. Pulumi hands every value over as text. */
@@ -69,6 +70,20 @@ const size = (min: string, fallback: string) =>
     { default: fallback },
   );
 
+const optionalAddress = (limit: string, example: string) =>
+  key(
+    z.string().transform((value, context): Address | undefined => {
+      if (value === "") return undefined;
+      const [, host = "", port = ""] = /^([a-zA-Z0-9.-]+):([1-9][0-9]{0,4})$/.exec(value) ?? [];
+      if (host !== "" && Number(port) < 65536) return { host, port: Number(port) };
+      context.addIssue({ code: "custom" });
+      return z.NEVER;
+    }),
+    limit,
+    example,
+    { default: "" },
+  );
+
 // Limits of the platforms. Dots are left out though S3 allows them: they break its certificates' host names.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 const s3BucketName = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
@@ -105,8 +120,7 @@ export const regionKeys = {
     "an image with a tag other than latest, or with a digest",
     "registry.example.com/marimo-erp/postgres:17.6-1",
   ),
-  otherRegion: optionalText(
-    /^[a-zA-Z0-9.-]+:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$/,
+  otherRegion: optionalAddress(
     "HOST:PORT where the other region's leader is reached, or nothing",
     "db.eu-central-1.example.com:5432",
   ),

@@ -84,7 +84,7 @@ const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] =>
   if (values.otherRegion !== undefined) {
     needs("sharedSecrets", "otherRegion is, and both regions must know the same passwords and certificates");
     needs("replicationHost", "otherRegion is, and that region follows this one after a failover");
-    if (values.otherRegion.split(":")[0] === values.replicationHost) {
+    if (values.otherRegion.host === values.replicationHost) {
       faults.push(
         `${raw.project}:otherRegion and ${raw.project}:replicationHost are both "${values.replicationHost}", so this region ` +
           `would follow itself. One is the other region's name, the other one is this region's: ` +

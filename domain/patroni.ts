@@ -52,9 +52,22 @@ export interface Address {
   readonly port: number;
 }
 
+/** Whether a region takes writes or follows the other one. */
+export type Role = "primary" | "standby";
+
+/** How the other region reaches this one's leader. */
+export interface ReplicationAccess {
+  /** Its name, which its certificate carries. @default the other region does not come */
+  readonly host: string | undefined;
+  /** Kind of the Service. */
+  readonly service: "none" | "LoadBalancer" | "NodePort";
+  /** Addresses (CIDR) that a load balancer lets in. */
+  readonly from: readonly string[];
+}
+
 export interface SharedSettingsArgs extends ParameterArgs {
   /** `standby` follows `otherRegion` and takes no writes. */
-  readonly role: "primary" | "standby";
+  readonly role: Role;
   /** Where the other region's leader is reached. @default there is no other region */
   readonly otherRegion: Address | undefined;
 }

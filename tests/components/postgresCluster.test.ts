@@ -253,14 +253,13 @@ describe("PostgresCluster", () => {
     }
   });
 
-  const statefulSet = async (change: Partial<PostgresClusterArgs>) =>
-    only(await declare(change), "StatefulSet", "postgres") as {
-      spec: { template: { metadata: { annotations: Record<string, string> } } };
-    };
-
   it("members roll when their configuration changes, and only then", async () => {
-    const annotation = async (change: Partial<PostgresClusterArgs>) =>
-      (await statefulSet(change)).spec.template.metadata.annotations["marimo-erp.com/configuration"];
+    const annotation = async (change: Partial<PostgresClusterArgs>) => {
+      const { spec } = only(await declare(change), "StatefulSet", "postgres") as {
+        spec: { template: { metadata: { annotations: Record<string, string> } } };
+      };
+      return spec.template.metadata.annotations["marimo-erp.com/configuration"];
+    };
     assert.equal(await annotation({}), await annotation({}));
     assert.notEqual(await annotation({}), await annotation({ restoreFrom: "gcs" }));
     assert.notEqual(await annotation({}), await annotation({ retention: Duration.days(30) }));

@@ -4,20 +4,9 @@ import { nodeName } from "../../lab/kind";
 import { engine } from "../../lab/parts";
 import { startStore, stopStore } from "../../lab/stores";
 import { withClient } from "../../lab/workload/connection";
-import {
-  command,
-  configure,
-  database,
-  kubectl,
-  loseEverything,
-  pulumiArguments,
-  query,
-  region,
-  succeed,
-  underLoad,
-  until,
-  up,
-} from "./region";
+import { command, loseEverything, primary, region, succeed, underLoad, until } from "./region";
+
+const { configure, database, kubectl, pulumiArguments, query, up } = primary;
 
 const storageClass = "small";
 const folder = "/var/small";

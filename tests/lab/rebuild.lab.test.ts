@@ -13,28 +13,23 @@ import { paths } from "../../lab/paths";
 import { configureStack } from "../../lab/pulumi";
 import { createRegion, destroyRegion } from "../../lab/regions";
 import { startStore, stores, stopStore } from "../../lab/stores";
-import {
+import { command, loseEverything, namespace, primary, region, succeed, underLoad, until } from "./region";
+import { withClient } from "../../lab/workload/connection";
+
+const {
   archiveEverything,
-  command,
   configure,
   database,
   healthy,
   inMember,
   kubectl,
   leader,
-  loseEverything,
   memberLog,
-  namespace,
   pulumi,
   pulumiArguments,
   query,
-  region,
-  succeed,
-  underLoad,
-  until,
   up,
-} from "./region";
-import { withClient } from "../../lab/workload/connection";
+} = primary;
 
 const base64 = async (secret: string, key: string): Promise<string> => {
   const encoded = await succeed(kubectl("get", "secret", secret, "--output", `jsonpath={.data.${key}}`));

@@ -11,7 +11,7 @@ import { createRegion, destroyRegion } from "../../lab/regions";
 import { regionDatabase } from "../../lab/workload/access";
 import { withClient } from "../../lab/workload/connection";
 import { type Count, countAcknowledged } from "../../lab/workload/count";
-import { startWriter } from "../../lab/workload/writer";
+import { startWriter, type Writer } from "../../lab/workload/writer";
 
 /** The region that the lab tests destroy and rebuild. */
 export const region = "primary";
@@ -141,42 +141,32 @@ export const inRegion = (region: RegionName) => {
   };
 };
 
-export const {
-  pulumiArguments,
-  pulumi,
-  up,
-  configure,
-  kubectl,
-  inMember,
-  database,
-  query,
-  archiveEverything,
-  leader,
-  healthy,
-  memberLog,
-} = inRegion(region);
+export const primary = inRegion(region);
 
 let ledgers = 0;
-const ledgerPath = () => join(paths.lab, "tests", `${process.pid}-${(ledgers += 1)}.jsonl`);
+/** Path of a ledger that no other test writes. */
+export const newLedger = (): string => join(paths.lab, "tests", `${process.pid}-${(ledgers += 1)}.jsonl`);
+
+/** Returns when the writer's commits go through. */
+export const goesOn = async (writer: Writer): Promise<void> => {
+  const before = writer.acknowledgedRows();
+  await until("the writer goes on", () => Promise.resolve(writer.acknowledgedRows() > before + 200));
+};
 
 /**
  * Writes at an ERP's pace while a fault is injected and until writes go through again, then counts what was acknowledged.
  */
 export const underLoad = async (fault: () => Promise<void>): Promise<Count> => {
-  const ledger = ledgerPath();
-  const writer = await startWriter(database, ledger, { commitsPerSecond: 200 });
+  const ledger = newLedger();
+  const writer = await startWriter(primary.database, ledger, { commitsPerSecond: 200 });
   try {
-    const goesOn = async () => {
-      const before = writer.acknowledgedRows();
-      await until("the writer goes on", () => Promise.resolve(writer.acknowledgedRows() > before + 200));
-    };
-    await goesOn();
+    await goesOn(writer);
     await fault();
-    await goesOn();
+    await goesOn(writer);
   } finally {
     await writer.stop();
   }
-  return countAcknowledged(database, ledger);
+  return countAcknowledged(primary.database, ledger);
 };
 
 /** The region and Pulumi's state are gone, and a new empty region and stack stand in their place. */

@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { paths } from "../../lab/paths";
 import { configureStack, sharedSecrets } from "../../lab/pulumi";
 import { createRegion, destroyRegion } from "../../lab/regions";
 import { countAcknowledged } from "../../lab/workload/count";
 import { clock } from "../../lab/workload/ledger";
 import { startWriter } from "../../lab/workload/writer";
-import { loseEverything, inRegion, succeed, until } from "./region";
+import { goesOn, inRegion, loseEverything, newLedger, primary, succeed, until } from "./region";
 
-const primary = inRegion("primary");
 const secondary = inRegion("secondary");
 type Region = typeof primary;
 
@@ -93,7 +90,7 @@ describe("Two regions", function () {
   });
 
   it("the primary is lost under load: one key of the configuration makes the second one take writes", async () => {
-    const ledger = join(paths.lab, "tests", `${process.pid}-failover.jsonl`);
+    const ledger = newLedger();
     const writer = await startWriter(primary.database, ledger, { commitsPerSecond: 200 });
     let lostAt: number;
     try {
@@ -129,14 +126,10 @@ describe("Two regions", function () {
 
   it("changes back as planned, under load, and loses nothing: demoted first, promoted when the other has all", async () => {
     let writing = secondary;
-    const ledger = join(paths.lab, "tests", `${process.pid}-switchover.jsonl`);
+    const ledger = newLedger();
     const writer = await startWriter(() => writing.database(), ledger, { commitsPerSecond: 200 });
-    const goesOn = async () => {
-      const before = writer.acknowledgedRows();
-      await until("the writer goes on", () => Promise.resolve(writer.acknowledgedRows() > before + 200));
-    };
     try {
-      await goesOn();
+      await goesOn(writer);
       await secondary.configure("role", "standby");
       await succeed(secondary.up());
       await until("nobody leads there", async () => (await secondary.leader()) === "");
@@ -149,7 +142,7 @@ describe("Two regions", function () {
       await primary.configure("role", "primary");
       writing = primary;
       await succeed(primary.up());
-      await goesOn();
+      await goesOn(writer);
     } finally {
       await writer.stop();
     }

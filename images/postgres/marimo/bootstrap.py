@@ -111,8 +111,7 @@ def main() -> int:
     except SettingsError as error:
         report(str(error))
         return 1
-    # Without Kubernetes, as in tests of the image alone, nobody competes.
-    if "KUBERNETES_SERVICE_HOST" not in os.environ:
+    if not claim.is_contested():
         return bootstrap(settings)
     try:
         claim.take()

@@ -58,6 +58,11 @@ class Claim:
     version: str | None
 
 
+def is_contested() -> bool:
+    """Whether other members may bootstrap too. Without Kubernetes, as in tests of the image alone, nobody competes."""
+    return "KUBERNETES_SERVICE_HOST" in os.environ
+
+
 def member() -> str:
     """The pod's name. Not from PATRONI_NAME: Patroni keeps its own variables from what it starts."""
     return socket.gethostname()

@@ -1,11 +1,10 @@
 """marimo-replica: Patroni's way to build a replica from a repository instead of from the primary."""
 
-import os
 import subprocess
 import sys
 
 from . import claim, marker
-from .events import emit
+from .events import emit, warn
 from .marker import Unfinished
 from .settings import read_settings
 
@@ -15,9 +14,13 @@ IO_TIMEOUT_SECONDS = 10
 
 def main() -> int:
     settings = read_settings()
-    if "KUBERNETES_SERVICE_HOST" in os.environ and claim.read().initialize == "":
+    if claim.is_contested() and claim.read().initialize == "":
         # A standby region's first member: nobody may take Patroni's note away before it is done (see claim.py).
-        claim.take()
+        try:
+            claim.take()
+        except claim.Held as error:
+            warn(f"WARNING replica: {error}, so this member does not restore; Patroni goes on to copy from the leader.")
+            return 1
     number = settings.repositories[settings.restore_from]
     settings.pgdata.mkdir(mode=0o700, exist_ok=True)
     marker.write(settings, Unfinished.COPYING)

@@ -1,6 +1,5 @@
 """marimo-started: Patroni's callback on_start. The member runs, so its volume is whole; a primary readies its vaults."""
 
-import os
 import sys
 
 from . import claim, marker, stanza, vault
@@ -19,7 +18,7 @@ def main() -> int:
     """Patroni's arguments are the action, the role and the scope."""
     settings = read_settings()
     marker.remove(settings)
-    if "KUBERNETES_SERVICE_HOST" in os.environ:
+    if claim.is_contested():
         claim.give_up()
     if sys.argv[2] == "primary":
         # A repository that was added to the configuration. Asked first, because stanza-create holds the archive's lock,
