@@ -1,4 +1,5 @@
 import type { types } from "@pulumi/kubernetes";
+import type { Fencing } from "../domain/fence";
 import { memberHost, names } from "../domain/names";
 import { port } from "../domain/patroni";
 import { paths, userId } from "../domain/paths";
@@ -55,7 +56,8 @@ export const commonEnvironment = (repositories: readonly Repository[], restoreFr
 ];
 
 /** What the containers of a member read beside it. */
-export const memberEnvironment: readonly EnvVar[] = [
+export const memberEnvironment = (fencing: Fencing): EnvVar[] => [
+  { name: "MARIMO_FENCING", value: fencing },
   { name: "PGDATA", value: paths.pgdata },
   { name: "PGHOST", value: paths.socket },
   { name: "PGUSER", value: names.superuser },

@@ -5,6 +5,7 @@ import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1/podDisruptionB
 import type { types } from "@pulumi/kubernetes";
 import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
 import type { Duration } from "../domain/duration";
+import type { Fencing, Word } from "../domain/fence";
 import { fingerprint } from "../domain/fingerprint";
 import { names } from "../domain/names";
 import { scenarioObjectives } from "../domain/objectives";
@@ -23,6 +24,7 @@ import { renderMemberConfiguration } from "../domain/pgbackrest";
 import type { Repository, RepositoryName } from "../domain/repository";
 import type { Size } from "../domain/size";
 import { BaseBackups } from "./baseBackups";
+import { Fence } from "./fence";
 import { DatabaseSecrets, type DatabaseSecretsArgs } from "./databaseSecrets";
 import {
   background,
@@ -43,6 +45,8 @@ export interface PostgresClusterArgs {
   readonly namespace: Input<string>;
   /** The namespace's name, which certificates and addresses carry. */
   readonly namespaceName: string;
+  /** The region's name, which the writer's lease carries. */
+  readonly region: string;
   /** Image built from `images/postgres`. */
   readonly image: string;
   /** Members in this region: one leads, the others are standbys that can take over. */
@@ -71,6 +75,10 @@ export interface PostgresClusterArgs {
   /** Where the other region's leader is reached. */
   readonly otherRegion: Address | undefined;
   readonly replication: ReplicationAccess;
+  /** How this region is kept from being a second writer. Members restart when it changes. */
+  readonly fencing: Fencing;
+  /** What an operator declared lost, for one take-over. */
+  readonly words: readonly Word[];
   /** Cloud identities, as annotations of the pods' service account. */
   readonly identityAnnotations: Record<string, string>;
 }
@@ -175,6 +183,17 @@ export class PostgresCluster extends ComponentResource {
       });
     }
 
+    // Where checkers outside of the region ask whether it takes writes.
+    if (args.fencing !== "none") {
+      const { service: type } = args.replication;
+      const nodePort = type === "NodePort" ? { nodePort: port.writableNode } : {};
+      service("writable", names.writableService, {
+        type,
+        selector: { ...memberLabels, [labels.roleKey]: labels.primary },
+        ports: [{ name: "http", port: port.writable, targetPort: port.writable, ...nodePort }],
+      });
+    }
+
     // Where the applications find the database.
     new ConfigMap(
       `${name}-address`,
@@ -185,7 +204,7 @@ export class PostgresCluster extends ComponentResource {
       child,
     );
 
-    const environment = [...commonEnvironment(args.repositories, args.restoreFrom), ...memberEnvironment];
+    const environment = [...commonEnvironment(args.repositories, args.restoreFrom), ...memberEnvironment(args.fencing)];
     const mounts: Mounted[] = [
       fromConfigMap("patroni", "postgres-patroni", paths.patroniFolder),
       fromConfigMap("pgbackrest", "postgres-pgbackrest", paths.pgbackrestFolder),
@@ -209,6 +228,9 @@ export class PostgresCluster extends ComponentResource {
       resources,
     });
 
+    // A region alone has nobody to be fenced from.
+    const keeper = args.fencing === "none" ? undefined : new Fence(`${name}-fence`, args, child);
+
     const repositoryKeys = [{ secretRef: { name: secrets.repositories.metadata.name } }];
     this.statefulSet = new StatefulSet(
       `${name}-members-set`,
@@ -227,7 +249,7 @@ export class PostgresCluster extends ComponentResource {
               annotations: {
                 // `kubectl exec` and `kubectl logs` without --container mean the database.
                 "kubectl.kubernetes.io/default-container": names.statefulSet,
-                "marimo-erp.com/configuration": fingerprint(patroniYml, pgbackrestConf, args.storeCa),
+                "marimo-erp.com/configuration": fingerprint(patroniYml, pgbackrestConf, args.storeCa, keeper?.settings),
                 "marimo-erp.com/repository-keys": secrets.fingerprint,
               },
             },
@@ -291,8 +313,22 @@ export class PostgresCluster extends ComponentResource {
                   requests: { cpu: "50m", memory: "64Mi" },
                   limits: { cpu: "100m", memory: "64Mi" },
                 }),
+                ...(keeper
+                  ? [
+                      keeper.container(
+                        {
+                          ...container("fence", ["marimo-fence", "serve"], {
+                            requests: { cpu: "50m", memory: "96Mi" },
+                            limits: { memory: "192Mi" },
+                          }),
+                          envFrom: repositoryKeys,
+                        },
+                        args.storeCa !== undefined,
+                      ),
+                    ]
+                  : []),
               ],
-              volumes: mounts.map(({ volume }) => volume),
+              volumes: [...mounts, ...(keeper?.mounts ?? [])].map(({ volume }) => volume),
             },
           },
           volumeClaimTemplates: [

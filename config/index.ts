@@ -1,6 +1,7 @@
 import { Config, type Output, getProject, getStack, secret } from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/config";
 import { Duration } from "../domain/duration";
+import type { Fencing, Word } from "../domain/fence";
 import type { Address, ReplicationAccess, Role } from "../domain/patroni";
 import type { Repository, RepositoryName } from "../domain/repository";
 import { Size } from "../domain/size";
@@ -44,6 +45,9 @@ export interface RegionConfig {
     /** Where the other region's leader is reached. */
     readonly otherRegion: Address | undefined;
     readonly replication: ReplicationAccess;
+    readonly fencing: Fencing;
+    /** What an operator declared lost, for one take-over. */
+    readonly words: readonly Word[];
   };
   readonly repositories: readonly Repository[];
   readonly restoreFrom: RepositoryName;
@@ -108,6 +112,9 @@ const structure = (values: RegionValues): RegionConfig => ({
     cpu: values.postgresCpu,
     memory: values.postgresMemory,
     otherRegion: values.otherRegion,
+    // A region alone has nobody to be fenced from.
+    fencing: values.otherRegion ? values.fencing : "none",
+    words: values.confirmLost,
     replication: { host: values.replicationHost, service: values.replicationService, from: values.replicationFrom },
   },
   repositories: values.repositories.map(repositoryOf(values)),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseWords } from "../domain/fence";
 import type { Address } from "../domain/patroni";
 import { Size } from "../domain/size";
 
@@ -128,6 +129,21 @@ export const regionKeys = {
     /^[a-zA-Z0-9.-]+$/,
     "the name by which the other region reaches this one's leader, or nothing",
     "db.europe-west3.example.com",
+  ),
+  fencing: choice(["lease", "manual"], "lease"),
+  confirmLost: key(
+    z.string().transform((value, context) => {
+      try {
+        return parseWords(value);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        context.addIssue({ code: "custom" });
+        return z.NEVER;
+      }
+    }),
+    "what is lost and the lease's term, such as s3:7 or gcs:7 or writes:7, or nothing",
+    "s3:7",
+    { default: "" },
   ),
   replicationService: choice(["none", "LoadBalancer", "NodePort"], "none"),
   replicationFrom: key(

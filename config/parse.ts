@@ -91,6 +91,15 @@ const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] =>
           remedy(raw, "otherRegion", regionKeys.otherRegion.example),
       );
     }
+    const given = values.confirmLost.map(({ lost }) => lost);
+    const missing = (["s3", "gcs"] as const).find((name) => !values.repositories.includes(name));
+    if (values.fencing === "lease" && missing !== undefined && !given.includes(missing)) {
+      faults.push(
+        `${raw.project}:repositories is ${values.repositories.join(",")}, but fencing is lease, and the writer's lease lies in ` +
+          `both vaults: without ${missing} this region could never take over. If ${missing} is gone with its cloud, say so ` +
+          `with the lease's term (\`marimo-fence status\` shows it): ${remedy(raw, "confirmLost", `${missing}:TERM`)}`,
+      );
+    }
     if (values.replicationService === "none") {
       faults.push(
         `${raw.project}:replicationService is "none", but otherRegion is set, and that region must reach this one's leader ` +

@@ -12,6 +12,17 @@ import type { RepositoryName } from "./repository";
  */
 export type Vault = RepositoryName;
 
+/** How far the writer's database was. The protocol doesn't look at it; a region that takes over does. */
+export interface Position {
+  /** Which of the region's processes wrote this. */
+  readonly member: string;
+  readonly timeline: number;
+  /** WAL position, as Postgres writes it: `0/5000028`. */
+  readonly lsn: string;
+  /** The heartbeat's count (see `domain/fence.ts`). */
+  readonly beat: number;
+}
+
 /** What a lease object says. It is the object's whole content, as JSON. */
 export interface Lease {
   /** The region; `null` where somebody found no object and laid this one down, so that its age can be told. */
@@ -24,6 +35,8 @@ export interface Lease {
   readonly readAt: number;
   /** The vault that an operator declared lost, so that this one alone made the holder the writer. */
   readonly without: Vault | null;
+  /** The writer's at that time; of a lease that was released, the last one that it will ever have in this term. */
+  readonly position?: Position;
 }
 
 export interface Reading {
@@ -62,6 +75,8 @@ export interface Round {
   /** `rest`: be no writer, and release what is held. Only after Postgres was demoted cleanly. */
   readonly wish: "write" | "rest";
   readonly lost?: Lost | undefined;
+  /** To be written beside the lease. */
+  readonly position?: Position | undefined;
 }
 
 /** What a region's process remembers. All of it may be lost at any time. */
@@ -170,26 +185,33 @@ const latestTerm = (readings: readonly Reading[]): number =>
   Math.max(0, ...readings.map(({ lease }) => lease?.term ?? 0));
 
 /** The version that was read goes back with the write; the lease carries the time that the store told with it. */
-const writeOn = (reading: Reading, { round }: Member, startedAt: number, lease: Omit<Lease, "readAt">): Write => ({
+const writeOn = (reading: Reading, { round }: Member, of: Round, lease: Omit<Lease, "readAt" | "position">): Write => ({
   vault: reading.vault,
   version: reading.version,
-  lease: { ...lease, readAt: reading.storeTime },
+  lease: {
+    holder: lease.holder,
+    term: lease.term,
+    state: lease.state,
+    without: lease.without,
+    readAt: reading.storeTime,
+    ...(of.position && { position: of.position }),
+  },
   round,
-  startedAt,
+  startedAt: of.startedAt,
 });
 
-const release = (member: Member, { readings, startedAt }: Round): Write[] =>
-  readings.flatMap((reading) =>
+const release = (member: Member, round: Round): Write[] =>
+  round.readings.flatMap((reading) =>
     reading.lease && isMine(member.region, reading.lease)
-      ? [writeOn(reading, member, startedAt, { ...reading.lease, state: "released", without: null })]
+      ? [writeOn(reading, member, round, { ...reading.lease, state: "released", without: null })]
       : [],
   );
 
 /** A vault that has no object may have lost one: it counts as renewed just now, by somebody unknown. */
-const layDown = (member: Member, { readings, startedAt }: Round): Write[] =>
-  readings
+const layDown = (member: Member, round: Round): Write[] =>
+  round.readings
     .filter(({ lease }) => lease === undefined)
-    .map((reading) => writeOn(reading, member, startedAt, { holder: null, term: 0, state: "taking", without: null }));
+    .map((reading) => writeOn(reading, member, round, { holder: null, term: 0, state: "taking", without: null }));
 
 /** The writer goes on: it renews what it has and takes what it may. */
 const renew = (member: Member, round: Round, times: LeaseTimes): Decision => {
@@ -209,7 +231,7 @@ const renew = (member: Member, round: Round, times: LeaseTimes): Decision => {
     member,
     writes: [
       ...mayWrite.map((reading) =>
-        writeOn(reading, member, round.startedAt, {
+        writeOn(reading, member, round, {
           holder: region,
           term,
           state: "writing",
@@ -230,7 +252,7 @@ const takeOver = (member: Member, round: Round, times: LeaseTimes): Decision => 
     return {
       member,
       writes: free.map((reading) =>
-        writeOn(reading, member, round.startedAt, { holder: member.region, term, state: "taking", without }),
+        writeOn(reading, member, round, { holder: member.region, term, state: "taking", without }),
       ),
     };
   }

@@ -6,6 +6,8 @@ export const names = {
   readService: "postgres-read-service",
   /** Where the other region reaches this one's leader. */
   replicationService: "postgres-replication",
+  /** Where checkers ask whether this region takes writes. */
+  writableService: "dr-writable",
   /** Physical replication slot that keeps WAL for the other region. */
   otherRegionSlot: "other_region",
   database: "marimo_erp",

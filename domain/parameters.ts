@@ -1,4 +1,5 @@
 import { Duration } from "./duration";
+import { fence, type Fencing } from "./fence";
 import { names } from "./names";
 import { tls } from "./paths";
 import { Size } from "./size";
@@ -14,7 +15,7 @@ export const archiveTimeout = Duration.seconds(60);
  * region pushes one more by hand, the one with the shutdown's checkpoint, which has no mark.
  */
 const archiveCommand =
-  "test -e $(dirname %p)/archive_status/%f.ready || alone=--no-archive-async; " +
+  "marimo-may-archive || exit 1; test -e $(dirname %p)/archive_status/%f.ready || alone=--no-archive-async; " +
   `pgbackrest --stanza=${names.stanza} $alone archive-push %p`;
 
 export interface ParameterArgs {
@@ -22,6 +23,8 @@ export interface ParameterArgs {
   readonly memory: Size;
   /** Size of the data volume, which WAL shares. */
   readonly storage: Size;
+  /** Under a lease no commit is acknowledged without the gate. */
+  readonly fencing: Fencing;
 }
 
 /**
@@ -30,7 +33,7 @@ export interface ParameterArgs {
  * Shares of memory follow the starting values of https://www.postgresql.org/docs/17/runtime-config-resource.html
  * (shared_buffers 25 %); the rest of the memory stays for sessions and the page cache.
  */
-export const postgresParameters = ({ memory, storage }: ParameterArgs): Record<string, string> => ({
+export const postgresParameters = ({ memory, storage, fencing }: ParameterArgs): Record<string, string> => ({
   shared_buffers: memory.share(0.25).toPostgres(),
   effective_cache_size: memory.share(0.6).toPostgres(),
   maintenance_work_mem: memory.share(0.06).toPostgres(),
@@ -53,6 +56,8 @@ export const postgresParameters = ({ memory, storage }: ParameterArgs): Record<s
   archive_mode: "on",
   archive_timeout: archiveTimeout.toString(),
   archive_command: archiveCommand,
+
+  ...(fencing === "lease" && { synchronous_standby_names: fence.gate }),
 
   password_encryption: "scram-sha-256",
   ssl: "on",

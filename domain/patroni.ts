@@ -1,5 +1,6 @@
 import { stringify } from "yaml";
 import { Duration } from "./duration";
+import { fence, type Fencing, renderWords, type Word } from "./fence";
 import { names } from "./names";
 import { type ParameterArgs, postgresParameters } from "./parameters";
 import { paths, tls } from "./paths";
@@ -23,10 +24,17 @@ export const sharedSettingsName = `${names.statefulSet}-config`;
 export const patroniConfigMaps = ["config", "leader", "failover", "sync"].map((part) => `${names.statefulSet}-${part}`);
 
 /**
- * Ports of the members, and the one that each node opens for the other region, from the band that Kubernetes leaves for fixed
+ * Ports of the members, and those that each node opens for the other region and for checkers of `/dr/writable`, from the band that Kubernetes leaves for fixed
  * ones: https://kubernetes.io/docs/concepts/services-networking/service/#avoid-nodeport-collisions
  */
-export const port = { postgres: 5432, patroni: 8008, pgbackrest: 8432, replicationNode: 30054 } as const;
+export const port = {
+  postgres: 5432,
+  patroni: 8008,
+  pgbackrest: 8432,
+  writable: 8009,
+  replicationNode: 30054,
+  writableNode: 30055,
+} as const;
 
 /**
  * How long a leader may be silent before another is elected, and how often members look.
@@ -70,6 +78,8 @@ export interface SharedSettingsArgs extends ParameterArgs {
   readonly role: Role;
   /** Where the other region's leader is reached. @default there is no other region */
   readonly otherRegion: Address | undefined;
+  /** What an operator declared lost. */
+  readonly words: readonly Word[];
 }
 
 /**
@@ -98,6 +108,8 @@ export const renderSharedSettings = (args: SharedSettingsArgs): string =>
     maximum_lag_on_failover: 1_048_576,
     // A Kubernetes API that is down for longer than a retry must not cost a healthy primary its role.
     failsafe_mode: true,
+    // Patroni hands on what it doesn't know; the members' fences look at it.
+    ...(args.words.length > 0 && { [fence.wordsKey]: renderWords(args.words) }),
     ...(args.role === "standby" && { standby_cluster: standbyCluster(args) }),
     // `cluster_type`: on a region that follows it would keep WAL that nobody reads.
     ...(args.otherRegion && { slots: { [names.otherRegionSlot]: { type: "physical", cluster_type: "primary" } } }),
@@ -111,13 +123,14 @@ export const renderSharedSettings = (args: SharedSettingsArgs): string =>
 export interface PatroniArgs {
   /** Repository that a restore and a new replica read. */
   readonly restoreFrom: RepositoryName;
+  readonly fencing: Fencing;
 }
 
 /**
  * `patroni.yml` of each member. Names, addresses and passwords come from the environment:
  * https://patroni.readthedocs.io/en/latest/ENVIRONMENT.html
  */
-export const renderPatroni = ({ restoreFrom }: PatroniArgs): string =>
+export const renderPatroni = ({ restoreFrom, fencing }: PatroniArgs): string =>
   stringify(
     {
       scope: names.statefulSet,
@@ -168,6 +181,8 @@ export const renderPatroni = ({ restoreFrom }: PatroniArgs): string =>
         remove_data_directory_on_diverged_timelines: true,
         basebackup: { checkpoint: "fast" },
         remove_data_directory_on_rewind_failure: true,
+        // Waits for the writer's lease, as long as this member may be promoted.
+        ...(fencing === "lease" && { pre_promote: "marimo-fence may-promote" }),
         callbacks: { on_start: "marimo-started" },
         pg_hba: [
           "local all postgres peer",

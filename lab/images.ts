@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
+import { bundleFence, layOutContext } from "../images/context";
 import { imageExists, type Engine } from "./engine";
 import { goStep, goTools, kubernetesVersion, moduleFolder, requiredVersion } from "./go";
 import { paths } from "./paths";
@@ -284,7 +285,7 @@ export async function postgresImage(engine: Engine): Promise<ImageArchive> {
   const context = join(paths.root, "images", "postgres");
   const log = "build-postgres-image";
   const base = await baseStep("trixie");
-  const key = await contentKey(engine, base.key, { path: context });
+  const key = await contentKey(engine, base.key, { path: context }, await bundleFence());
   const image = `docker.io/marimo-erp/postgres:${key}`;
   const step: Step = {
     name: "postgres-image",
@@ -293,7 +294,10 @@ export async function postgresImage(engine: Engine): Promise<ImageArchive> {
     key,
     build: async (directory) => {
       await ensureBase(engine, "trixie");
-      await buildImage({ engine, tag: image, context, log });
+      await withFolder(async (folder) => {
+        await layOutContext(folder);
+        await buildImage({ engine, tag: image, context: folder, log });
+      });
       await saveImages(engine, [image], join(directory, "image.tar"), log);
       await run(engine, ["rmi", "--force", image], { log });
     },

@@ -18,6 +18,7 @@ export const region = (config: RegionConfig) => {
     {
       namespace: namespace.name,
       namespaceName: config.namespace,
+      region: config.region,
       ...config.postgres,
       role: config.role,
       repositories: config.repositories,

@@ -44,12 +44,16 @@ const args: PostgresClusterArgs = {
   role: "primary",
   otherRegion: undefined,
   replication: { host: undefined, service: "none", from: [] },
+  region: "here",
+  fencing: "none",
+  words: [],
   identityAnnotations: {},
 };
 
 const inTwoRegions: Partial<PostgresClusterArgs> = {
   otherRegion: { host: "db.other.example.com", port: 5432 },
   replication: { host: "db.this.example.com", service: "LoadBalancer", from: ["203.0.113.0/24"] },
+  fencing: "lease",
 };
 
 const declare = (change: Partial<PostgresClusterArgs> = {}) =>

@@ -59,6 +59,7 @@ describe("Postgres' parameters", () => {
         const parameters = postgresParameters({
           memory: Size.parse(`${memory}Mi`),
           storage: Size.parse(`${storage}Gi`),
+          fencing: "none",
         });
         assert.ok(megabytes(parameters["shared_buffers"]) <= memory * 0.4);
         // A checkpoint's WAL and the WAL that slots hold back leave most of the volume to data.
@@ -110,6 +111,8 @@ const alone: SharedSettingsArgs = {
   storage: Size.parse("10Gi"),
   role: "primary",
   otherRegion: undefined,
+  fencing: "none",
+  words: [],
 };
 
 describe("patroni.yml", () => {
@@ -122,7 +125,7 @@ describe("patroni.yml", () => {
   });
 
   it("reads the repository that the configuration names", () => {
-    const rendered = parse(renderPatroni({ restoreFrom: "gcs" })) as {
+    const rendered = parse(renderPatroni({ restoreFrom: "gcs", fencing: "none" })) as {
       postgresql: { recovery_conf: { restore_command: string }; pg_hba: string[] };
     };
     assert.match(rendered.postgresql.recovery_conf.restore_command, /--repo=2 /);

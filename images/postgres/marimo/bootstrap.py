@@ -124,7 +124,24 @@ def main() -> int:
     return code
 
 
+def may_write() -> bool:
+    """Whether this region may have a database that takes writes, by the writer's lease; if not, says why."""
+    if os.environ.get("MARIMO_FENCING") != "lease":
+        return True
+    process = subprocess.run(["marimo-fence", "may-start"], stderr=subprocess.PIPE, text=True)
+    if process.returncode == 0:
+        return True
+    reason = process.stderr.strip().split("\n")[-1]
+    report(
+        f"this region may not become the writer: {reason}. Nothing has been written anywhere. If the other region is the "
+        "writer now, make this one follow it: `pulumi config set marimo-dr:role standby`. Then `pulumi up`."
+    )
+    return False
+
+
 def bootstrap(settings: Settings) -> int:
+    if not may_write():
+        return 1
     if marker.read(settings) is Unfinished.INITIALIZED and marker.set_aside(settings).exists():
         return resume(settings)
     started = time.monotonic()

@@ -1,0 +1,47 @@
+import { request } from "node:http";
+import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import { fence } from "../../../domain/fence";
+import type { Answer } from "./fence";
+
+const AGAIN_MS = 200;
+
+const connect = (path: string): Promise<NodeJS.ReadableStream> =>
+  new Promise((resolve, reject) => {
+    request({ socketPath: fence.controlSocket, path }, resolve).on("error", reject).end();
+  });
+
+/** The fence starts beside the asker, and may not listen yet. */
+const connectOnce = async (path: string, report: (why: string) => void): Promise<NodeJS.ReadableStream> => {
+  for (let told = false; ; told = true) {
+    try {
+      return await connect(path);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "ENOENT" && code !== "ECONNREFUSED") throw error;
+      if (!told)
+        report("the member's fence does not listen yet; if it stays so, see `kubectl logs POD --container fence`");
+    }
+    await delay(AGAIN_MS);
+  }
+};
+
+/** Lines that the member's fence answers. @throws Error where it breaks off */
+async function* ask(path: string, report: (why: string) => void): AsyncGenerator {
+  for await (const line of createInterface({ input: await connectOnce(path, report) })) yield JSON.parse(line);
+}
+
+/** Asks for the lease, and tells why it is not there yet. */
+export const askToTake = async (purpose: string, report: (why: string) => void): Promise<Answer> => {
+  for await (const line of ask(`/take/${purpose}`, report)) {
+    const answer = line as Answer | { waiting: string };
+    if ("waiting" in answer) report(answer.waiting);
+    else return answer;
+  }
+  return { granted: false, why: "the member's fence broke off its answer" };
+};
+
+export const askForStatus = async (): Promise<unknown> => {
+  for await (const status of ask("/status", () => undefined)) return status;
+  throw new Error("the member's fence broke off its answer: see `kubectl logs POD --container fence`");
+};

@@ -1,0 +1,80 @@
+import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client, S3ServiceException } from "@aws-sdk/client-s3";
+import type { Reading, Write } from "../../../domain/lease";
+import { repositoryNumber, type S3Repository } from "../../../domain/repository";
+import { type LeaseVault, parseLease, requestSeconds, storeTime } from "./vault";
+
+/** What S3 answers where the condition of a write does not hold, and where two writes meet. */
+const PRECONDITION_FAILED = 412;
+const CONFLICT = 409;
+
+const credentials = (repository: S3Repository) => {
+  if (repository.keyType !== "shared") return {};
+  const prefix = `PGBACKREST_REPO${repositoryNumber.s3}_S3_KEY`;
+  const { [prefix]: accessKeyId = "", [`${prefix}_SECRET`]: secretAccessKey = "" } = process.env;
+  return { credentials: { accessKeyId, secretAccessKey } };
+};
+
+/** The lease in S3: versions are ETags, conditions `If-Match` and `If-None-Match`. */
+export class S3LeaseVault implements LeaseVault {
+  readonly vault = "s3";
+  private readonly client: S3Client;
+  private readonly object: { readonly Bucket: string; readonly Key: string };
+
+  constructor(repository: S3Repository, key: string) {
+    this.client = new S3Client({
+      region: repository.region,
+      ...(repository.endpoint !== undefined && { endpoint: `https://${repository.endpoint}` }),
+      forcePathStyle: repository.uriStyle === "path",
+      // S3-compatible servers need not know the newer checksums.
+      requestChecksumCalculation: "WHEN_REQUIRED",
+      responseChecksumValidation: "WHEN_REQUIRED",
+      // A second attempt is the next round's.
+      maxAttempts: 1,
+      ...credentials(repository),
+    });
+    this.object = { Bucket: repository.bucket, Key: key };
+  }
+
+  async read(): Promise<Reading> {
+    const command = new GetObjectCommand(this.object);
+    let date: string | undefined;
+    command.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args);
+        date = (result.response as { headers: Record<string, string> }).headers["date"];
+        return result;
+      },
+      // Inside of the SDK's own deserializer, which throws where there is no object: that answer has a `Date` too.
+      { step: "deserialize", priority: "low" },
+    );
+    try {
+      const { Body, ETag } = await this.client.send(command, {
+        abortSignal: AbortSignal.timeout(requestSeconds * 1000),
+      });
+      const lease = parseLease((await Body?.transformToString()) ?? "");
+      return { vault: this.vault, version: ETag, lease, storeTime: storeTime(date) };
+    } catch (error) {
+      if (!(error instanceof NoSuchKey)) throw error;
+      return { vault: this.vault, version: undefined, lease: undefined, storeTime: storeTime(date) };
+    }
+  }
+
+  async write({ version, lease }: Write): Promise<boolean> {
+    const condition = version === undefined ? { IfNoneMatch: "*" } : { IfMatch: version };
+    const command = new PutObjectCommand({
+      ...this.object,
+      ...condition,
+      Body: JSON.stringify(lease),
+      ContentType: "application/json",
+    });
+    try {
+      await this.client.send(command, { abortSignal: AbortSignal.timeout(requestSeconds * 1000) });
+      return true;
+    } catch (error) {
+      if (!(error instanceof S3ServiceException)) throw error;
+      const status = error.$metadata.httpStatusCode;
+      if (status === PRECONDITION_FAILED || status === CONFLICT) return false;
+      throw error;
+    }
+  }
+}

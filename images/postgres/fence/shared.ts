@@ -1,0 +1,36 @@
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { fence, parseWords, type Word } from "../../../domain/fence";
+
+/** What the settings that the region's members share ask of the fence. */
+export interface Wanted {
+  /** `unknown`: this member has no database yet, and so no copy of them. */
+  readonly role: "primary" | "standby" | "unknown";
+  readonly confirmLost: string;
+  readonly words: readonly Word[];
+}
+
+const SharedSettings = z.looseObject({
+  standby_cluster: z.unknown(),
+  [fence.wordsKey]: z.string().optional(),
+});
+
+const unknown: Wanted = { role: "unknown", confirmLost: "", words: [] };
+
+/** @throws Error where the file is there and can't be read */
+export const readWanted = async (): Promise<Wanted> => {
+  let text: string;
+  try {
+    text = await readFile(fence.sharedSettings, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return unknown;
+    throw error;
+  }
+  const { standby_cluster: follows, [fence.wordsKey]: words } = SharedSettings.parse(JSON.parse(text));
+  const confirmLost = typeof words === "string" ? words : "";
+  return {
+    role: follows === undefined || follows === null ? "primary" : "standby",
+    confirmLost,
+    words: parseWords(confirmLost),
+  };
+};
