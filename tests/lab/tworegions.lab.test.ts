@@ -1,24 +1,10 @@
 import assert from "node:assert/strict";
-import { configureStack, sharedSecrets } from "../../lab/pulumi";
 import { createRegion, destroyRegion } from "../../lab/regions";
 import { countAcknowledged } from "../../lab/workload/count";
 import { clock } from "../../lab/workload/ledger";
 import { startWriter } from "../../lab/workload/writer";
-import { goesOn, inRegion, loseEverything, newLedger, primary, succeed, until } from "./region";
-
-const secondary = inRegion("secondary");
-type Region = typeof primary;
-
-/** Asked in the pod itself: a region that follows has no member that a write Service selects. Nothing where it can't say. */
-const ask = async ({ inMember }: Region, sql: string): Promise<string> => {
-  const psql = ["psql", "--dbname=marimo_erp", "--no-align", "--tuples-only", "--command", sql];
-  const { code, output } = await inMember("postgres-0", ...psql);
-  return code === 0 ? output.trim() : "";
-};
-
-/** Whether the other region reads this one's slot. */
-const isFollowed = async ({ query }: Region): Promise<boolean> =>
-  (await query("SELECT active FROM pg_replication_slots WHERE slot_name = 'other_region'")) === "true";
+import { ask, becomesWritable, dissolvePair, isFollowed, makePair, type Region, secondary } from "./pair";
+import { goesOn, newLedger, primary, succeed, until } from "./region";
 
 const labelsOf = async ({ kubectl }: Region): Promise<string> =>
   (await kubectl("get", "pods", "--selector", "app=postgres", "--output", "jsonpath={.items[*].metadata.labels.role}"))
@@ -26,35 +12,14 @@ const labelsOf = async ({ kubectl }: Region): Promise<string> =>
 
 /**
  * The story of two regions: each part begins where the one before ended. What it does not prove: that the old primary can't
- * write any more. Nothing fences it yet, and the test destroys it.
+ * write any more; fencing.lab.test.ts does.
  */
 describe("Two regions", function () {
   this.timeout("20m");
   this.bail(true);
 
-  before(async () => {
-    await destroyRegion("secondary");
-    await loseEverything();
-    await createRegion("secondary");
-    const shared = await sharedSecrets();
-    // A repository of its own, beside those that other tests have left.
-    for (const region of [primary, secondary]) await configureStack(region.name, shared);
-    for (const { configure } of [primary, secondary]) {
-      await configure("repositoryPath", "/two-regions");
-      await configure("repositories", "s3,gcs");
-      await configure("restoreFrom", "s3");
-    }
-    await primary.configure("role", "primary");
-    await secondary.configure("role", "standby");
-  });
-
-  after(async () => {
-    await destroyRegion("secondary");
-    await primary.configure("role", "primary");
-    for (const key of ["repositoryPath", "otherRegion", "replicationHost", "replicationService", "sharedSecrets"]) {
-      await succeed(primary.pulumi("config", "rm", key));
-    }
-  });
+  before(() => makePair("/two-regions"));
+  after(dissolvePair);
 
   it("the second one builds itself from the repository, and streams", async () => {
     await succeed(primary.up());

@@ -62,7 +62,7 @@ export class Fence {
     vaults: readonly LeaseVault[],
   ) {
     this.postgres = new Postgres(member);
-    this.keeper = new Keeper(settings.region, vaults);
+    this.keeper = new Keeper(settings.region, member, vaults);
     this.gate = new Gate(() => this.keeper.mayAcknowledge());
   }
 
@@ -111,11 +111,15 @@ export class Fence {
     if (this.state.state === "primary" && (this.isManual || this.gate.isOpen)) this.beat();
   }
 
-  /** One round at a time, whoever asks for it. */
   private round(intent: Intent, veto?: () => boolean): Promise<void> {
+    return this.alone(() => this.keeper.round(intent, veto));
+  }
+
+  /** One round at a time, whoever asks for it. */
+  private alone(round: () => Promise<void>): Promise<void> {
     const next = this.rounds.then(() => {
       this.lastRound = now();
-      return this.keeper.round(intent, veto);
+      return round();
     });
     // A round that fails is a fault of this program; the ones after it go on, and whoever asked for it hears of it.
     this.rounds = next.catch((error: unknown) => {
@@ -128,9 +132,10 @@ export class Fence {
     const intent = await this.intent();
     const isDue = now() - this.lastRound >= renewalInterval.seconds;
     if (intent?.wish === "rest" && (this.keeper.mayAcknowledge() || isDue)) {
-      await this.round(intent, () => this.keeper.holders.some((holder) => holder !== this.member));
-      this.handedOver = true;
-      if (this.keeper.holders.length === 0) this.handingOver = undefined;
+      await this.alone(async () => {
+        if (await this.keeper.release(intent)) this.handingOver = undefined;
+      });
+      this.handedOver = !this.keeper.mayAcknowledge();
     } else if (intent?.wish === "write" && isDue) {
       // Not awaited: the gate and the others must not wait for a store.
       this.round(intent).catch(() => undefined);
@@ -149,7 +154,7 @@ export class Fence {
     }
     if (this.wanted.role === "standby") {
       if (this.keeper.mayAcknowledge() && this.handingOver === undefined) {
-        this.handingOver = this.keeper.isAlone() ? await this.endOfWriting() : undefined;
+        this.handingOver = this.keeper.isShared() ? undefined : await this.endOfWriting();
         if (this.handingOver === undefined) return write;
       }
       return this.handingOver && { wish: "rest", position: this.handingOver, words };
@@ -214,7 +219,7 @@ export class Fence {
   private otherWriter(): string | undefined {
     const { other } = this.keeper;
     const holds = other !== undefined && other.lease.holder !== null && other.lease.state !== "released";
-    return holds && other.ageSeconds <= takerSeconds ? (other.lease.holder ?? undefined) : undefined;
+    return holds && other.ageSeconds <= takerSeconds ? other.lease.holder : undefined;
   }
 
   private beat(): void {

@@ -54,13 +54,14 @@ export class Keeper {
   /** The newest lease of the other region, from the last round that saw one. */
   other: Other | undefined;
   /** Processes of this region by which its leases stand that are not released, as the last round saw them. */
-  holders: readonly string[] = [];
+  private holders: readonly string[] = [];
   /** When a vault last answered, for the alarm. */
   private lastAnswer = now();
   private aloneFrom = 0;
 
   constructor(
     private readonly region: string,
+    private readonly process: string,
     private readonly vaults: readonly LeaseVault[],
   ) {
     this.member = start(region);
@@ -122,13 +123,20 @@ export class Keeper {
     if (is === was) return;
     say(is ? `LEASE taken: term ${this.term}` : `LEASE given up or lost: it was term ${this.term}`);
     // Another process of this region may still acknowledge by the lease that this one goes on with.
-    const goesOn = readings.some(({ lease }) => lease?.holder === this.region && lease.state === "writing");
+    const goesOn = this.holders.some((holder) => holder !== this.process);
     this.aloneFrom = goesOn ? startedAt + leaseTimes.validity.seconds : startedAt;
   }
 
-  /** Whether no other process of this region can be acknowledging commits by the lease. */
-  isAlone(): boolean {
-    return now() >= this.aloneFrom;
+  /** Whether another process of this region may be acknowledging commits by the lease. */
+  isShared(): boolean {
+    return now() < this.aloneFrom;
+  }
+
+  /** Gives the lease back, unless it stands by another process of this region by now. Whether nothing is left of it. */
+  async release(intent: Omit<Intent, "wish">): Promise<boolean> {
+    const isAnothers = () => this.holders.some((holder) => holder !== this.process);
+    await this.round({ ...intent, wish: "rest" }, isAnothers);
+    return this.holders.length === 0;
   }
 
   /** The vaults' leases as they are now; nothing is written. */

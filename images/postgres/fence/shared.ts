@@ -11,7 +11,7 @@ export interface Wanted {
 }
 
 const SharedSettings = z.looseObject({
-  standby_cluster: z.unknown(),
+  standby_cluster: z.unknown().optional(),
   [fence.wordsKey]: z.string().optional(),
 });
 
