@@ -261,6 +261,8 @@ export class Fence {
         );
         if (this.keeper.mayAcknowledge()) {
           this.expectedUntil = now() + DOWN_SECONDS;
+          // A promotion archives its timeline's history at once.
+          await this.allowArchiving();
           return { granted: true };
         }
         const why = behind ?? this.whyNot();
@@ -268,8 +270,10 @@ export class Fence {
         if (purpose === "start" && (now() - began > START_SECONDS || this.otherWriter() !== undefined)) {
           return { granted: false, why };
         }
-        if (why !== reported) report(why);
-        reported = why;
+        // Ages in it change with each look.
+        const kind = why.replaceAll(/\d+/g, "");
+        if (kind !== reported) report(why);
+        reported = kind;
         await delay(TAKE_SECONDS * 1000);
         if (behind !== undefined) this.state = await this.postgres.state();
       }
