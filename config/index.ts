@@ -5,8 +5,10 @@ import type { Fencing, Word } from "../domain/fence";
 import type { Address, ReplicationAccess, Role } from "../domain/patroni";
 import type { Repository, RepositoryName } from "../domain/repository";
 import { Size } from "../domain/size";
+import type { GlobalValues } from "./globalKeys";
 import type { RegionValues } from "./keys";
-import { parseRegion } from "./parse";
+import { parseRegion, type RawConfiguration } from "./parse";
+import { parseGlobal } from "./parseGlobal";
 
 export { ConfigurationError } from "./parse";
 
@@ -59,6 +61,9 @@ export interface RegionConfig {
   /** @default the stack makes its own */
   readonly sharedSecrets: SharedSecrets | undefined;
 }
+
+/** The configuration of the stack global, parsed. */
+export type GlobalConfig = GlobalValues;
 
 /** `parseRegion` has seen to it that the value is there; that it isn't is a fault of this program. */
 const known = <T>(value: T | undefined): T => {
@@ -132,14 +137,11 @@ const structure = (values: RegionValues): RegionConfig => ({
   sharedSecrets: values.sharedSecrets && sharedSecretsOf(values.sharedSecrets),
 });
 
-/** Whether the stack that the engine runs is the one of what outlives the regions. It has no configuration beside that. */
+/** Whether the stack that the engine runs is the one of what outlives the regions. */
 export const isGlobal = (): boolean => new Config().get("role") === "global";
 
-/**
- * The configuration of the stack that the engine runs: the only place that reads Pulumi's configuration.
- * @throws ConfigurationError naming every fault, before anything is declared
- */
-export const loadRegion = (): RegionConfig => {
+/** The configuration of the stack that the engine runs, as Pulumi holds it. */
+const raw = (): RawConfiguration => {
   const project = getProject();
   const prefix = `${project}:`;
   const values = Object.fromEntries(
@@ -149,5 +151,17 @@ export const loadRegion = (): RegionConfig => {
   );
   // The engine tells in this variable which keys are encrypted; the SDK offers it only to itself.
   const encrypted = new Set(JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "[]") as string[]);
-  return structure(parseRegion({ project, stack: getStack(), values, isSecret: (key) => encrypted.has(prefix + key) }));
+  return { project, stack: getStack(), values, isSecret: (key) => encrypted.has(prefix + key) };
 };
+
+/**
+ * A region's configuration. This file is the only place that reads Pulumi's configuration.
+ * @throws ConfigurationError naming every fault, before anything is declared
+ */
+export const loadRegion = (): RegionConfig => structure(parseRegion(raw()));
+
+/**
+ * The configuration of the stack global.
+ * @throws ConfigurationError naming every fault, before anything is declared
+ */
+export const loadGlobal = (): GlobalConfig => parseGlobal(raw());

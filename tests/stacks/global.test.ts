@@ -1,18 +1,25 @@
 import assert from "node:assert/strict";
 import { isSecret, output, runtime } from "@pulumi/pulumi";
-import { isGlobal } from "../../config";
+import { isGlobal, loadGlobal } from "../../config";
 import { regionKeys } from "../../config/keys";
 import { global } from "../../stacks/global";
 import { capture } from "../support/capture";
 import { assertGolden } from "../support/golden";
 
+const use = (configuration: Record<string, string> = {}) => {
+  runtime.setAllConfig({ "marimo-dr:role": "global", ...configuration });
+};
+
 describe("the stack global", () => {
+  beforeEach(() => {
+    use();
+  });
+
   it("declares what the golden file holds", async () => {
-    assertGolden("global", await capture(global));
+    assertGolden("global", await capture(() => global(loadGlobal())));
   });
 
   it("is what the role says", () => {
-    runtime.setAllConfig({ "marimo-dr:role": "global" });
     assert.ok(isGlobal());
     runtime.setAllConfig({ "marimo-dr:role": "primary" });
     assert.ok(!isGlobal());
@@ -20,7 +27,7 @@ describe("the stack global", () => {
 
   it("hands over what a region's key takes, as a secret", async () => {
     const outputs: ReturnType<typeof global>[] = [];
-    await capture(() => outputs.push(global()));
+    await capture(() => outputs.push(global(loadGlobal())));
     const document = output(outputs[0]?.sharedSecrets);
     assert.ok(await isSecret(document));
     const value = await new Promise<string | undefined>((resolve) => document.apply(resolve));
