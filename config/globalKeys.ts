@@ -1,9 +1,18 @@
 import { z } from "zod";
+import { longestTtl } from "../domain/dns";
+import { port } from "../domain/patroni";
 import { choice, key, optionalText, whole } from "./keys";
 
 // https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html
 const domain = /^([a-z0-9_]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const addressOrName = /^([0-9]{1,3}(\.[0-9]{1,3}){3}|([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*)$/;
+
+const addressOrName = (region: string, example: string) =>
+  key(
+    z.union([z.literal(""), z.ipv4(), z.string().regex(domain)]).transform((value) => value || undefined),
+    `the IPv4 address or the name of the region ${region}, or nothing`,
+    example,
+    { default: "" },
+  );
 
 /** Every key that the stack global reads, without the project's prefix. `Pulumi.yaml` describes the same keys. */
 export const globalKeys = {
@@ -20,9 +29,9 @@ export const globalKeys = {
     "the name that leads to the region that takes writes, or nothing",
     "api.marimo-erp.com",
   ),
-  dnsTtl: whole(1, 60, 60, "seconds"),
-  primaryAddress: optionalText(addressOrName, "the region primary's address or name, or nothing", "203.0.113.10"),
-  secondaryAddress: optionalText(addressOrName, "the region secondary's address or name, or nothing", "198.51.100.10"),
+  dnsTtl: whole(1, longestTtl.seconds, 60, "seconds"),
+  primaryAddress: addressOrName("primary", "203.0.113.10"),
+  secondaryAddress: addressOrName("secondary", "198.51.100.10"),
   healthPort: key(
     z
       .string()
@@ -30,8 +39,8 @@ export const globalKeys = {
       .transform(Number)
       .pipe(z.number().min(1).max(65535)),
     "a port from 1 to 65535",
-    "8009",
-    { default: "8009" },
+    String(port.writable),
+    { default: String(port.writable) },
   ),
 } as const;
 

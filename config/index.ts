@@ -1,5 +1,6 @@
 import { Config, type Output, getProject, getStack, secret } from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/config";
+import type { DnsProvider, Failover } from "../domain/dns";
 import { Duration } from "../domain/duration";
 import type { Fencing, Word } from "../domain/fence";
 import type { Address, ReplicationAccess, Role } from "../domain/patroni";
@@ -63,11 +64,14 @@ export interface RegionConfig {
 }
 
 /** The configuration of the stack global, parsed. */
-export type GlobalConfig = GlobalValues;
+export interface GlobalConfig {
+  /** @default there is no name that leads to the region that takes writes */
+  readonly dns: ({ readonly provider: DnsProvider } & Failover) | undefined;
+}
 
-/** `parseRegion` has seen to it that the value is there; that it isn't is a fault of this program. */
+/** The parser has seen to it that the value is there; that it isn't is a fault of this program. */
 const known = <T>(value: T | undefined): T => {
-  if (value === undefined) throw new Error("a value that parseRegion demands is missing after it: please report this");
+  if (value === undefined) throw new Error("a value that the parser demands is missing after it: please report this");
   return value;
 };
 
@@ -137,6 +141,20 @@ const structure = (values: RegionValues): RegionConfig => ({
   sharedSecrets: values.sharedSecrets && sharedSecretsOf(values.sharedSecrets),
 });
 
+const globalOf = (values: GlobalValues): GlobalConfig => ({
+  dns:
+    values.dnsProvider === "none"
+      ? undefined
+      : {
+          provider: values.dnsProvider,
+          zone: values.dnsZoneId === undefined ? { domain: known(values.dnsZone) } : { id: values.dnsZoneId },
+          name: known(values.dnsName),
+          ttl: Duration.seconds(values.dnsTtl),
+          addresses: { primary: known(values.primaryAddress), secondary: known(values.secondaryAddress) },
+          healthPort: values.healthPort,
+        },
+});
+
 /** Whether the stack that the engine runs is the one of what outlives the regions. */
 export const isGlobal = (): boolean => new Config().get("role") === "global";
 
@@ -164,4 +182,4 @@ export const loadRegion = (): RegionConfig => structure(parseRegion(raw()));
  * The configuration of the stack global.
  * @throws ConfigurationError naming every fault, before anything is declared
  */
-export const loadGlobal = (): GlobalConfig => parseGlobal(raw());
+export const loadGlobal = (): GlobalConfig => globalOf(parseGlobal(raw()));

@@ -19,6 +19,18 @@ describe("the stack global", () => {
     assertGolden("global", await capture(() => global(loadGlobal())));
   });
 
+  it("leads by DNS to the region that takes writes, where it is told to", async () => {
+    use({
+      "marimo-dr:dnsProvider": "route53",
+      "marimo-dr:dnsZoneId": "Z0123456789EXAMPLE",
+      "marimo-dr:dnsName": "api.marimo-erp.com",
+      "marimo-dr:primaryAddress": "203.0.113.10",
+      "marimo-dr:secondaryAddress": "198.51.100.10",
+    });
+    const types = (await capture(() => global(loadGlobal()))).map(({ type }) => type);
+    assert.equal(types.filter((type) => type.startsWith("aws:")).length, 4);
+  });
+
   it("is what the role says", () => {
     assert.ok(isGlobal());
     runtime.setAllConfig({ "marimo-dr:role": "primary" });

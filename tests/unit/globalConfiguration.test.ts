@@ -51,6 +51,12 @@ describe("configuration of the stack global", () => {
     assert.doesNotMatch(region, /dns|global, and not/);
   });
 
+  it("takes names, a zone that exists, and Cloud DNS", () => {
+    parse({ ...good, primaryAddress: "a.example.com", secondaryAddress: "b.example.com" });
+    parse({ ...good, dnsZone: undefined, dnsZoneId: "Z0123456789EXAMPLE" });
+    parse({ ...good, dnsProvider: "cloud-dns", dnsZone: undefined, dnsZoneId: "marimo-erp" });
+  });
+
   // Each: the change to a good configuration, and what the one message must tell (key, value, limit, remedy).
   const bad: [string, Values, RegExp][] = [
     ["misspelt key", { dnsTTL: "30" }, /dnsTTL is not a key of this program.*config rm marimo-dr:dnsTTL/],
@@ -61,6 +67,35 @@ describe("configuration of the stack global", () => {
     ["no name", { dnsName: undefined }, /dnsName is not set, but dnsProvider is route53.*set marimo-dr:dnsName/],
     ["one region only", { secondaryAddress: undefined }, /secondaryAddress is not set.*--stack global/],
     ["an address with a port", { primaryAddress: "203.0.113.10:80" }, /primaryAddress is "203.0.113.10:80"/],
+    ["no address at all", { primaryAddress: "203.0.113.999" }, /primaryAddress is "203.0.113.999".*IPv4 address/],
+    ["no zone", { dnsZone: undefined }, /dnsZone is not set, but .* dnsZoneId names no zone that exists/],
+    ["two zones", { dnsZoneId: "Z1" }, /dnsZone is "marimo-erp.com" and .*dnsZoneId is "Z1".*config rm/],
+    [
+      "a zone's name for its ID",
+      { dnsZone: undefined, dnsZoneId: "marimo-erp" },
+      /dnsZoneId is "marimo-erp".*a Z, then/,
+    ],
+    [
+      "a name outside of the zone",
+      { dnsName: "api.notmarimo-erp.com" },
+      /dnsName is .*outside of the zone.*'api.marimo-/,
+    ],
+    ["one address for both", { secondaryAddress: "203.0.113.10" }, /can't take over from itself/],
+    [
+      "an address and a name",
+      { secondaryAddress: "b.example.com" },
+      /one name has addresses or another name, not both/,
+    ],
+    [
+      "names on Cloud DNS",
+      { dnsProvider: "cloud-dns", primaryAddress: "a.example.com", secondaryAddress: "b.example.com" },
+      /Cloud DNS checks addresses only/,
+    ],
+    [
+      "names for the zone itself",
+      { dnsName: "marimo-erp.com", primaryAddress: "a.example.com", secondaryAddress: "b.example.com" },
+      /dnsName is the zone itself/,
+    ],
   ];
   for (const [title, change, message] of bad) {
     it(`refuses: ${title}`, () => {
