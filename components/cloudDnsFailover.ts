@@ -49,7 +49,7 @@ export class CloudDnsFailover extends ComponentResource {
         unhealthyThreshold: failures,
         httpHealthCheck: {
           portSpecification: "USE_FIXED_PORT",
-          port: args.healthPort,
+          port: args.health.port,
           requestPath: writablePath,
         },
       },

@@ -30,15 +30,14 @@ export class Route53Failover extends ComponentResource {
     // Route 53 takes a new check for healthy until it has measured. Made anew while the primary takes writes, this one would
     // lead to the secondary for half a minute.
     const check = { ...child, protect: true };
-    const { secondary } = args.addresses;
+    const { host, port } = args.health;
     const { interval, failures } = checking.route53;
-    const isAddress = recordType(secondary) === "A";
     const writable = new HealthCheck(
       `${name}-writable`,
       {
         type: "HTTP",
-        ...(isAddress ? { ipAddress: secondary } : { fqdn: secondary }),
-        port: args.healthPort,
+        ...(recordType(host) === "A" ? { ipAddress: host } : { fqdn: host }),
+        port,
         resourcePath: writablePath,
         requestInterval: interval.seconds,
         failureThreshold: failures,

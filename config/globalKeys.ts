@@ -32,6 +32,7 @@ export const globalKeys = {
   dnsTtl: whole(1, longestTtl.seconds, 60, "seconds"),
   primaryAddress: addressOrName("primary", "203.0.113.10"),
   secondaryAddress: addressOrName("secondary", "198.51.100.10"),
+  healthAddress: addressOrName("secondary, where it differs for checks", "198.51.100.11"),
   healthPort: key(
     z
       .string()

@@ -151,7 +151,7 @@ const globalOf = (values: GlobalValues): GlobalConfig => ({
           name: known(values.dnsName),
           ttl: Duration.seconds(values.dnsTtl),
           addresses: { primary: known(values.primaryAddress), secondary: known(values.secondaryAddress) },
-          healthPort: values.healthPort,
+          health: { host: values.healthAddress ?? known(values.secondaryAddress), port: values.healthPort },
         },
 });
 

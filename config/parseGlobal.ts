@@ -4,7 +4,7 @@ import { missingFault, parseStack, type RawConfiguration, remedy } from "./parse
 
 /** Faults of the DNS that only several keys together show. */
 const dnsFaults = (raw: RawConfiguration, values: GlobalValues): string[] => {
-  const { dnsProvider, dnsZone, dnsZoneId, dnsName, primaryAddress, secondaryAddress } = values;
+  const { dnsProvider, dnsZone, dnsZoneId, dnsName, primaryAddress, secondaryAddress, healthAddress } = values;
   const faults: string[] = [];
   const key = (name: keyof GlobalValues) => `${raw.project}:${name}`;
   const needs = (name: keyof GlobalValues, why: string) => {
@@ -22,6 +22,12 @@ const dnsFaults = (raw: RawConfiguration, values: GlobalValues): string[] => {
     faults.push(
       `${key("dnsZoneId")} is "${dnsZoneId}". It must be the ID of a Route 53 zone: a Z, then capitals and digits. ` +
         `Set it: ${remedy(raw, "dnsZoneId", globalKeys.dnsZoneId.example)}`,
+    );
+  }
+  if (dnsProvider === "cloud-dns" && healthAddress !== undefined && healthAddress !== secondaryAddress) {
+    faults.push(
+      `${key("healthAddress")} is "${healthAddress}", but Cloud DNS checks the very address that it answers with, secondaryAddress. ` +
+        `Let the region answer there, and remove the key: pulumi config rm ${key("healthAddress")} --stack ${raw.stack}`,
     );
   }
   if (dnsZone !== undefined && dnsName !== undefined && !`.${dnsName}`.endsWith(`.${dnsZone}`)) {

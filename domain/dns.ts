@@ -1,5 +1,6 @@
 import { isIPv4 } from "node:net";
 import { Duration } from "./duration";
+import type { Address } from "./patroni";
 
 /** The stack of a region: `primary` is the design's region A, `secondary` its region B, whichever of them takes writes. */
 export type RegionStack = "primary" | "secondary";
@@ -91,6 +92,6 @@ export interface Failover {
   readonly ttl: Duration;
   /** Public address, or name, of each region. */
   readonly addresses: Readonly<Record<RegionStack, string>>;
-  /** Port at which the regions answer `writablePath`. */
-  readonly healthPort: number;
+  /** Where the secondary region answers `writablePath`. */
+  readonly health: Address;
 }

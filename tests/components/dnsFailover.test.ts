@@ -9,7 +9,7 @@ const args: DnsFailoverArgs = {
   name: "api.marimo-erp.com",
   ttl: Duration.seconds(60),
   addresses: { primary: "203.0.113.10", secondary: "198.51.100.10" },
-  healthPort: 8009,
+  health: { host: "198.51.100.11", port: 8009 },
 };
 
 const declare = (change: Partial<DnsFailoverArgs> = {}) => capture(() => dnsFailover("dns", { ...args, ...change }));
@@ -40,7 +40,7 @@ describe("DNS failover on Route 53", () => {
   it("checks the secondary region alone, as fast as can be", async () => {
     const { tags, ...check } = inputsOf(await declare(), "dns-writable");
     assert.deepEqual(check, {
-      ...{ type: "HTTP", ipAddress: "198.51.100.10", port: 8009, resourcePath: "/dr/writable" },
+      ...{ type: "HTTP", ipAddress: "198.51.100.11", port: 8009, resourcePath: "/dr/writable" },
       ...{ requestInterval: 10, failureThreshold: 3 },
     });
     assert.ok(tags);
@@ -76,7 +76,7 @@ describe("DNS failover on Route 53", () => {
 
   it("leads to names by CNAME, and checks the name", async () => {
     const addresses = { primary: "a.example.com", secondary: "b.example.com" };
-    const captured = await declare({ addresses });
+    const captured = await declare({ addresses, health: { host: "b.example.com", port: 8009 } });
     assert.equal(inputsOf(captured, "dns-primary")["type"], "CNAME");
     const check = inputsOf(captured, "dns-writable");
     assert.deepEqual([check["fqdn"], check["ipAddress"]], ["b.example.com", undefined]);

@@ -87,6 +87,11 @@ describe("configuration of the stack global", () => {
       /one name has addresses or another name, not both/,
     ],
     [
+      "a check elsewhere on Cloud DNS",
+      { dnsProvider: "cloud-dns", healthAddress: "198.51.100.11" },
+      /healthAddress is "198.51.100.11".*the very address.*config rm marimo-dr:healthAddress/,
+    ],
+    [
       "names on Cloud DNS",
       { dnsProvider: "cloud-dns", primaryAddress: "a.example.com", secondaryAddress: "b.example.com" },
       /Cloud DNS checks addresses only/,
