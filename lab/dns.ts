@@ -32,7 +32,8 @@ const server: Server = {
 
 export const dns = {
   container,
-  where: server.where,
+  /** How to ask it. */
+  where: `dig @${dnsAddress} ${dnsName}`,
   start: (): Promise<void> => startServer(server),
   state: (): Promise<string> => containerState(container),
   remove: (): Promise<void> => removeContainer(container),
