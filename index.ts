@@ -1,6 +1,6 @@
 import "./lazySdk";
-import { isGlobal, loadRegion } from "./config";
+import { isGlobal, loadGlobal, loadRegion } from "./config";
 import { global } from "./stacks/global";
 import { region } from "./stacks/region";
 
-export = isGlobal() ? global() : region(loadRegion());
+export = isGlobal() ? global(loadGlobal()) : region(loadRegion());

@@ -183,7 +183,7 @@ export class PostgresCluster extends ComponentResource {
       });
     }
 
-    // Where checkers outside of the region ask whether it takes writes.
+    // Where DNS asks whether this region takes writes. Open to all: checks come from anywhere, and the answer is one fact.
     if (args.fencing !== "none") {
       const { service: type } = args.replication;
       const nodePort = type === "NodePort" ? { nodePort: port.writableNode } : {};

@@ -1,12 +1,15 @@
 import { Config, type Output, getProject, getStack, secret } from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/config";
+import type { DnsProvider, Failover } from "../domain/dns";
 import { Duration } from "../domain/duration";
 import type { Fencing, Word } from "../domain/fence";
 import type { Address, ReplicationAccess, Role } from "../domain/patroni";
 import type { Repository, RepositoryName } from "../domain/repository";
 import { Size } from "../domain/size";
+import type { GlobalValues } from "./globalKeys";
 import type { RegionValues } from "./keys";
-import { parseRegion } from "./parse";
+import { parseRegion, type RawConfiguration } from "./parse";
+import { parseGlobal } from "./parseGlobal";
 
 export { ConfigurationError } from "./parse";
 
@@ -60,9 +63,15 @@ export interface RegionConfig {
   readonly sharedSecrets: SharedSecrets | undefined;
 }
 
-/** `parseRegion` has seen to it that the value is there; that it isn't is a fault of this program. */
+/** The configuration of the stack global, parsed. */
+export interface GlobalConfig {
+  /** @default there is no name that leads to the region that takes writes */
+  readonly dns: ({ readonly provider: DnsProvider } & Failover) | undefined;
+}
+
+/** The parser has seen to it that the value is there; that it isn't is a fault of this program. */
 const known = <T>(value: T | undefined): T => {
-  if (value === undefined) throw new Error("a value that parseRegion demands is missing after it: please report this");
+  if (value === undefined) throw new Error("a value that the parser demands is missing after it: please report this");
   return value;
 };
 
@@ -132,14 +141,25 @@ const structure = (values: RegionValues): RegionConfig => ({
   sharedSecrets: values.sharedSecrets && sharedSecretsOf(values.sharedSecrets),
 });
 
-/** Whether the stack that the engine runs is the one of what outlives the regions. It has no configuration beside that. */
+const globalOf = (values: GlobalValues): GlobalConfig => ({
+  dns:
+    values.dnsProvider === "none"
+      ? undefined
+      : {
+          provider: values.dnsProvider,
+          zone: values.dnsZoneId === undefined ? { domain: known(values.dnsZone) } : { id: values.dnsZoneId },
+          name: known(values.dnsName),
+          ttl: Duration.seconds(values.dnsTtl),
+          addresses: { primary: known(values.primaryAddress), secondary: known(values.secondaryAddress) },
+          health: { host: values.healthAddress ?? known(values.secondaryAddress), port: values.healthPort },
+        },
+});
+
+/** Whether the stack that the engine runs is the one of what outlives the regions. */
 export const isGlobal = (): boolean => new Config().get("role") === "global";
 
-/**
- * The configuration of the stack that the engine runs: the only place that reads Pulumi's configuration.
- * @throws ConfigurationError naming every fault, before anything is declared
- */
-export const loadRegion = (): RegionConfig => {
+/** The configuration of the stack that the engine runs, as Pulumi holds it. */
+const raw = (): RawConfiguration => {
   const project = getProject();
   const prefix = `${project}:`;
   const values = Object.fromEntries(
@@ -149,5 +169,17 @@ export const loadRegion = (): RegionConfig => {
   );
   // The engine tells in this variable which keys are encrypted; the SDK offers it only to itself.
   const encrypted = new Set(JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "[]") as string[]);
-  return structure(parseRegion({ project, stack: getStack(), values, isSecret: (key) => encrypted.has(prefix + key) }));
+  return { project, stack: getStack(), values, isSecret: (key) => encrypted.has(prefix + key) };
 };
+
+/**
+ * A region's configuration. This file is the only place that reads Pulumi's configuration.
+ * @throws ConfigurationError naming every fault, before anything is declared
+ */
+export const loadRegion = (): RegionConfig => structure(parseRegion(raw()));
+
+/**
+ * The configuration of the stack global.
+ * @throws ConfigurationError naming every fault, before anything is declared
+ */
+export const loadGlobal = (): GlobalConfig => globalOf(parseGlobal(raw()));

@@ -16,17 +16,22 @@ export interface Key<T> {
   readonly secret?: boolean;
 }
 
-const key = <T>(type: z.ZodType<T, string>, limit: string, example: string, rest: Partial<Key<T>> = {}): Key<T> => ({
+export const key = <T>(
+  type: z.ZodType<T, string>,
+  limit: string,
+  example: string,
+  rest: Partial<Key<T>> = {},
+): Key<T> => ({
   type,
   limit,
   example,
   ...rest,
 });
 
-const text = (pattern: RegExp, limit: string, example: string, rest: { default?: string } = {}) =>
+export const text = (pattern: RegExp, limit: string, example: string, rest: { default?: string } = {}) =>
   key(z.string().regex(pattern), limit, example, rest);
 
-const optionalText = (pattern: RegExp, limit: string, example: string, rest: { secret?: boolean } = {}) =>
+export const optionalText = (pattern: RegExp, limit: string, example: string, rest: { secret?: boolean } = {}) =>
   key(
     z
       .string()
@@ -37,12 +42,12 @@ const optionalText = (pattern: RegExp, limit: string, example: string, rest: { s
     { default: "", ...rest },
   );
 
-const secret = (pattern: RegExp, limit: string) => optionalText(pattern, limit, "VALUE", { secret: true });
+export const secret = (pattern: RegExp, limit: string) => optionalText(pattern, limit, "VALUE", { secret: true });
 
-const choice = <const T extends readonly [string, ...string[]]>(values: T, fallback?: T[number]) =>
+export const choice = <const T extends readonly [string, ...string[]]>(values: T, fallback?: T[number]) =>
   key(z.enum(values), `one of ${values.join(", ")}`, fallback ?? values[0], fallback ? { default: fallback } : {});
 
-const whole = (min: number, max: number, fallback: number, unit: string) =>
+export const whole = (min: number, max: number, fallback: number, unit: string) =>
   key(
     z
       .string()

@@ -1,4 +1,5 @@
 import { RunError } from "@pulumi/pulumi/errors";
+import { globalKeys } from "./globalKeys";
 import { type Key, regionKeys, type RegionValues } from "./keys";
 
 /** The stack's configuration as Pulumi holds it: text by key, without the project's prefix. */
@@ -20,7 +21,8 @@ export class ConfigurationError extends RunError {
   }
 }
 
-const remedy = (raw: RawConfiguration, name: string, value: string, secret = false) =>
+/** The command that sets a key. */
+export const remedy = (raw: RawConfiguration, name: string, value: string, secret = false) =>
   `pulumi config set ${secret ? "--secret " : ""}${raw.project}:${name} '${value}' --stack ${raw.stack}`;
 
 const faultOf = (raw: RawConfiguration, name: string, spec: Key<unknown>, value: string | undefined): string => {
@@ -30,11 +32,28 @@ const faultOf = (raw: RawConfiguration, name: string, spec: Key<unknown>, value:
   return `${key} ${is}. It must be ${spec.limit}. Set it: ${remedy(raw, name, spec.example, spec.secret)}`;
 };
 
+type Keys = Readonly<Record<string, Key<unknown>>>;
+
+/** Every key of the program. Pulumi hands the defaults that `Pulumi.yaml` has to every stack, whether it reads them or not. */
+const allKeys: Keys = { ...globalKeys, ...regionKeys };
+
+const isUnread = (raw: RawConfiguration, keys: Keys, name: string): boolean =>
+  !(name in keys) && (raw.values[name] ?? "") !== (allKeys[name]?.default ?? "");
+
+const unreadFault = (raw: RawConfiguration, name: string): string => {
+  const other = raw.values["role"] === "global" ? "a key of the regions' stacks" : "a key of the stack global";
+  const is = name in allKeys ? `${other}, and not of this one` : "not a key of this program";
+  return (
+    `${raw.project}:${name} is ${is}, so its value would do nothing. ` +
+    `Check its spelling, or remove it: pulumi config rm ${raw.project}:${name} --stack ${raw.stack}`
+  );
+};
+
 /** Faults of single keys, and the values of those that have none. */
-const parseKeys = (raw: RawConfiguration): { values: Partial<RegionValues>; faults: string[] } => {
+const parseKeys = (raw: RawConfiguration, keys: Keys): { values: Record<string, unknown>; faults: string[] } => {
   const faults: string[] = [];
   const values: Record<string, unknown> = {};
-  for (const [name, spec] of Object.entries(regionKeys) as [string, Key<unknown>][]) {
+  for (const [name, spec] of Object.entries(keys)) {
     const given = raw.values[name] === "" ? undefined : raw.values[name];
     const parsed = spec.type.safeParse(given ?? spec.default);
     if (parsed.success) values[name] = parsed.data;
@@ -46,26 +65,43 @@ const parseKeys = (raw: RawConfiguration): { values: Partial<RegionValues>; faul
       );
     }
   }
-  for (const name of Object.keys(raw.values).filter((name) => !(name in regionKeys))) {
-    faults.push(
-      `${raw.project}:${name} is not a key of this program, so its value would do nothing. ` +
-        `Check its spelling, or remove it: pulumi config rm ${raw.project}:${name} --stack ${raw.stack}`,
-    );
-  }
-  return { values: values, faults };
+  const unread = Object.keys(raw.values).filter((name) => isUnread(raw, keys, name));
+  return { values, faults: [...faults, ...unread.map((name) => unreadFault(raw, name))] };
+};
+
+/**
+ * Reads a stack's configuration, strictly: an unknown key, a value outside its limits or a missing one is an error, and all
+ * faults are told at once.
+ * @param checkTogether faults that only several keys together show
+ * @throws ConfigurationError
+ */
+export const parseStack = <Values>(
+  raw: RawConfiguration,
+  keys: Keys,
+  checkTogether: (raw: RawConfiguration, values: Values) => string[],
+): Values => {
+  const { values, faults } = parseKeys(raw, keys);
+  if (faults.length > 0) throw new ConfigurationError(faults);
+  const whole = values as Values;
+  const together = checkTogether(raw, whole);
+  if (together.length > 0) throw new ConfigurationError(together);
+  return whole;
+};
+
+/** Says of a key that other keys make necessary that it is missing. */
+export const missingFault = (raw: RawConfiguration, keys: Keys, name: string, why: string): string => {
+  const { limit, example, secret } = keys[name] as Key<unknown>;
+  return (
+    `${raw.project}:${name} is not set, but ${why}. It must be ${limit.replace(/, or nothing.*$/, "")}. ` +
+    `Set it: ${remedy(raw, name, example, secret)}`
+  );
 };
 
 /** Faults that only several keys together show. */
 const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] => {
   const faults: string[] = [];
   const needs = (name: keyof RegionValues, why: string) => {
-    if (values[name] === undefined) {
-      const { limit, example, secret } = regionKeys[name] as Key<unknown>;
-      faults.push(
-        `${raw.project}:${name} is not set, but ${why}. It must be ${limit.replace(/, or nothing.*$/, "")}. ` +
-          `Set it: ${remedy(raw, name, example, secret)}`,
-      );
-    }
+    if (values[name] === undefined) faults.push(missingFault(raw, regionKeys, name, why));
   };
   needs("repositoryCipher", "every repository is encrypted with it, and without it no backup can ever be read again");
   if (values.repositories.includes("s3")) {
@@ -132,15 +168,7 @@ const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] =>
 };
 
 /**
- * Reads a region's configuration, strictly: an unknown key, a value outside its limits or a missing one is an error, and
- * all faults are told at once.
+ * The configuration of a region.
  * @throws ConfigurationError
  */
-export const parseRegion = (raw: RawConfiguration): RegionValues => {
-  const { values, faults } = parseKeys(raw);
-  if (faults.length > 0) throw new ConfigurationError(faults);
-  const whole = values as RegionValues;
-  const together = checkTogether(raw, whole);
-  if (together.length > 0) throw new ConfigurationError(together);
-  return whole;
-};
+export const parseRegion = (raw: RawConfiguration): RegionValues => parseStack(raw, regionKeys, checkTogether);

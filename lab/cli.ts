@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import Table from "cli-table3";
 import { Command, Option } from "commander";
+import { dns } from "./dns";
 import { labEnvironment, labVariables } from "./environment";
 import { regionNames, type RegionName } from "./kind";
 import { down, status, up } from "./lab";
@@ -20,10 +21,10 @@ async function showStatus(): Promise<void> {
   console.log(table.toString());
 }
 
-/** Prints a store's own log, or the log of what the lab did; without a name, the names. */
+/** Prints a server's own log, or the log of what the lab did; without a name, the names. */
 function showLogs(name: string | undefined): void {
   const { engine } = currentParts();
-  const containers = Object.values(stores).map(({ container }) => container);
+  const containers = [...Object.values(stores), dns].map(({ container }) => container);
   if (name === undefined) {
     const files = readdirSync(paths.logs).map((file) => file.replace(/\.log$/, ""));
     console.log(`Servers: ${containers.join(" ")}\nWhat the lab did: ${files.join(" ")}`);
@@ -44,7 +45,7 @@ function showEnvironment(): void {
   }
 }
 
-const program = new Command("lab").description("Two regions and two object stores on this machine.");
+const program = new Command("lab").description("Two regions, two object stores and a DNS server on this machine.");
 program
   .command("up")
   .description("Bring the lab up: installs, builds and starts what is missing.")

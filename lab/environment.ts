@@ -6,6 +6,9 @@ import { labSecrets } from "./secrets";
 /** The podman or docker network that regions and stores share. */
 export const network = "marimo-lab";
 
+/** Fixed address of the lab's DNS server. */
+export const dnsAddress = "10.231.0.12";
+
 /** What the lab adds to the environment of every command. */
 export function labVariables(): Record<string, string> {
   return {
@@ -19,6 +22,7 @@ export function labVariables(): Record<string, string> {
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     CONTAINERS_CONF: join(paths.containers, "containers.conf"),
     CONTAINERS_STORAGE_CONF: join(paths.containers, "storage.conf"),
+    MARIMO_LAB_DNS: dnsAddress,
     KIND_EXPERIMENTAL_DOCKER_NETWORK: network,
     KIND_EXPERIMENTAL_PODMAN_NETWORK: network,
   };

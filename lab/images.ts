@@ -17,7 +17,7 @@ import { paths } from "./paths";
 import { run } from "./process";
 import { contentKey, ensure, outputOf, type Step } from "./step";
 
-const sources = (name: string): string => join(paths.root, "lab", "images", name);
+export const sources = (name: string): string => join(paths.root, "lab", "images", name);
 
 /** How the images are made is part of what they are made from. */
 const recipes = { path: __filename };
@@ -62,7 +62,7 @@ async function mirrors(): Promise<{ main: string; security: string | undefined }
 }
 
 /** A minimal Debian, in place of the official image `debian:<suite>-slim`. */
-async function baseStep(suite: Suite): Promise<Step> {
+export async function baseStep(suite: Suite): Promise<Step> {
   return {
     name: `base-${suite}`,
     title: `Debian ${suite} base image`,
@@ -88,7 +88,7 @@ async function baseStep(suite: Suite): Promise<Step> {
 }
 
 /** Makes `debian:<suite>-slim` known to podman. Docker pulls the official one. */
-async function ensureBase(engine: Engine, suite: Suite): Promise<void> {
+export async function ensureBase(engine: Engine, suite: Suite): Promise<void> {
   const image = `docker.io/library/debian:${suite}-slim`;
   if (engine === "docker" || (await imageExists(engine, image))) {
     return;
@@ -106,7 +106,7 @@ interface BuildOptions {
   log: string;
 }
 
-async function buildImage({ engine, tag, context, dockerfile, target, log }: BuildOptions): Promise<void> {
+export async function buildImage({ engine, tag, context, dockerfile, target, log }: BuildOptions): Promise<void> {
   const args = ["build", "--network=host", "--tag", tag, "--file", dockerfile ?? join(context, "Dockerfile")];
   if (engine === "podman") {
     // The base image is the lab's own; nothing is to be pulled. `chroot` needs no privileges that a container lacks.
@@ -123,7 +123,12 @@ async function buildImage({ engine, tag, context, dockerfile, target, log }: Bui
   await run(engine, [...args, context], { log });
 }
 
-async function saveImages(engine: Engine, images: readonly string[], archive: string, log: string): Promise<void> {
+export async function saveImages(
+  engine: Engine,
+  images: readonly string[],
+  archive: string,
+  log: string,
+): Promise<void> {
   const format = engine === "podman" ? ["--format", "docker-archive"] : [];
   const several = engine === "podman" && images.length > 1 ? ["--multi-image-archive"] : [];
   await run(engine, ["save", ...format, ...several, "--output", archive, ...images], { log });

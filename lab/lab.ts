@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { prepareContainerStore } from "./containerstore";
+import { dns } from "./dns";
+import { dnsImage } from "./dnsImage";
 import { configurePodman, ensureNetwork } from "./engine";
 import { network } from "./environment";
 import { removeUnusedChains } from "./firewall";
@@ -134,11 +136,11 @@ async function imageTasks({ engine }: Parts): Promise<Task[]> {
   if (engine === "podman") {
     tasks.push(buildTask((await nodeImage()).step), buildTask((await clusterImages()).step));
   }
-  const storesArchive = await storeImages(engine);
+  const archives = [await storeImages(engine), await dnsImage(engine)];
   tasks.push(
-    buildTask(storesArchive.step),
+    ...archives.map(({ step }) => buildTask(step)),
     task("Loading the images", 15, async () => {
-      await loadArchive(engine, storesArchive);
+      for (const archive of archives) await loadArchive(engine, archive);
       if (engine === "podman") {
         await prepareContainerStore();
       }
@@ -148,7 +150,7 @@ async function imageTasks({ engine }: Parts): Promise<Task[]> {
 }
 
 /**
- * Brings the lab up from whatever is there: packages, programs, images, stores, regions and the stacks' configuration.
+ * Brings the lab up from whatever is there: packages, programs, images, servers, regions and the stacks' configuration.
  * What is there already is verified and left alone.
  */
 export async function up(options: UpOptions = {}): Promise<void> {
@@ -177,8 +179,11 @@ async function bringUp(options: UpOptions): Promise<void> {
     { title: "Images", tasks: await imageTasks(parts) },
     task("Network", 1, () => ensureNetwork(parts.engine)),
     {
-      title: "Object stores",
-      tasks: storeNames.map((name) => task(`Store ${name}`, 3, () => startStore(name))),
+      title: "Servers",
+      tasks: [
+        ...storeNames.map((name) => task(`Store ${name}`, 3, () => startStore(name))),
+        task("DNS", 3, () => dns.start()),
+      ],
     },
     {
       title: "Regions",
@@ -218,6 +223,7 @@ export async function status(): Promise<PartStatus[]> {
       where: `https://${host} (${address}), ${folder}`,
     });
   }
+  lines.push({ part: "DNS", state: await dns.state(), where: dns.where });
   lines.push({ part: "containers", state: engine, where: paths.containers });
   const own = pulumiPrograms.filter((program) => !officialPulumi.includes(program));
   lines.push({
@@ -292,8 +298,11 @@ async function takeDown({ removeCache = false, keepReports = false }: DownOption
         tasks: regionNames.map((region) => task(`Region ${region}`, 5, () => destroyRegion(region))),
       },
       {
-        title: "Object stores",
-        tasks: storeNames.map((name) => task(`Store ${name}`, 2, () => removeStore(name))),
+        title: "Servers",
+        tasks: [
+          ...storeNames.map((name) => task(`Store ${name}`, 2, () => removeStore(name))),
+          task("DNS", 2, () => dns.remove()),
+        ],
       },
       task("Other containers", 2, async () => {
         // Tests that were killed leave theirs, and a network that is in use can't be removed. Podman's storage is the lab's

@@ -4,6 +4,7 @@ import { build } from "esbuild";
 import { parse, stringify } from "yaml";
 import { port } from "../domain/patroni";
 import { authorityFile } from "./certificates";
+import { dnsName, dnsZone } from "./dns";
 import { postgresImage } from "./images";
 import { currentParts, engine, type PulumiProgram } from "./parts";
 import { paths } from "./paths";
@@ -12,7 +13,8 @@ import { regionAddresses, type RegionName } from "./kind";
 import { labSecrets } from "./secrets";
 import { stores } from "./stores";
 
-type StandIn = Exclude<PulumiProgram, "pulumi">;
+/** Of `aws` the lab always uses the stand-in: the official plugin would change a real cloud. */
+type StandIn = Exclude<PulumiProgram, "pulumi"> | "pulumi-resource-aws";
 
 /** The lab's stand-ins, for programs of Pulumi that aren't there. */
 const standIns: Record<StandIn, string> = {
@@ -20,12 +22,13 @@ const standIns: Record<StandIn, string> = {
   "pulumi-resource-kubernetes": "kubernetes/main.ts",
   "pulumi-resource-random": "random.ts",
   "pulumi-resource-tls": "tls.ts",
+  "pulumi-resource-aws": "aws.ts",
 };
 
 /** The stand-ins that take the place of official programs in this lab. */
 export function standInsInUse(): StandIn[] {
-  const { officialPulumi } = currentParts();
-  return (Object.keys(standIns) as StandIn[]).filter((program) => !officialPulumi.includes(program));
+  const official: readonly string[] = currentParts().officialPulumi;
+  return (Object.keys(standIns) as StandIn[]).filter((program) => !official.includes(program));
 }
 
 /** Puts a program into the lab's folder on PATH. The rename lets a running one finish undisturbed. */
@@ -123,12 +126,29 @@ function configured(stack: string): ReadonlySet<string> {
 /** Whether the lab's regions already hold the same secrets, which must not change under a running database. */
 export const isConfiguredAsPair = (region: RegionName): boolean => configured(region).has("sharedSecrets");
 
+/** What the lab configures of the stack `global`. */
+export const globalConfiguration: Record<string, string> = {
+  role: "global",
+  dnsProvider: "route53",
+  dnsZone,
+  dnsName,
+  primaryAddress: regionAddresses.primary.address,
+  secondaryAddress: regionAddresses.secondary.address,
+  healthPort: String(port.writableNode),
+};
+
+/** Makes the stack `global` if it is missing, and sets all that the lab configures. */
+export async function configureGlobal(): Promise<void> {
+  writeProject();
+  await pulumi(["stack", "select", "--create", "--stack", "global"]);
+  const settings = Object.entries(globalConfiguration).flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
+  await pulumi(["config", "set-all", "--stack", "global", ...settings]);
+}
+
 /** Brings up the stack `global`, and returns what it has for both regions. */
 export async function sharedSecrets(): Promise<string> {
-  writeProject();
+  await configureGlobal();
   const stack = ["--stack", "global"];
-  await pulumi(["stack", "select", "--create", ...stack]);
-  await pulumi(["config", "set", ...stack, "role", "global"]);
   await pulumi(["up", "--yes", "--skip-preview", ...stack]);
   return pulumi(["stack", "output", "--show-secrets", ...stack, "sharedSecrets"], { secretOutput: true });
 }

@@ -3,6 +3,7 @@ import { get, type RequestOptions } from "node:https";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { parse, stringify } from "yaml";
+import { containerState } from "./container";
 import { copyContainerStore, prepareContainerStore } from "./containerstore";
 import { ensureNetwork, subnet } from "./engine";
 import { labEnvironment } from "./environment";
@@ -19,7 +20,7 @@ import {
 } from "./kind";
 import { engine, officialNodeImage } from "./parts";
 import { paths } from "./paths";
-import { run, succeeds } from "./process";
+import { run } from "./process";
 import { ensure } from "./step";
 import { storeHosts } from "./stores";
 
@@ -167,14 +168,7 @@ async function ensurePostgresImage(region: RegionName): Promise<void> {
   }
 }
 
-/** State of the region's node: `running`, `exited`, `missing` or what else the engine says. */
-export async function regionState(region: RegionName): Promise<string> {
-  const inspect = ["container", "inspect", "--format", "{{.State.Status}}", nodeName(region)];
-  if (!(await succeeds(engine(), inspect))) {
-    return "missing";
-  }
-  return (await run(engine(), inspect, { log: logOf(region) })).trim();
-}
+export const regionState = (region: RegionName): Promise<string> => containerState(nodeName(region));
 
 /** A region from nothing: a Kubernetes cluster that takes workloads, with the image of Postgres on its node. */
 async function makeRegion(region: RegionName): Promise<void> {

@@ -3,12 +3,13 @@ import { connect } from "node:tls";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { authorityFile, ensureServerCertificate } from "./certificates";
+import { containerState, removeContainer, startServer } from "./container";
 import { ensureNetwork } from "./engine";
 import { labEnvironment, network } from "./environment";
 import { loadArchive, storeImages } from "./images";
 import { engine } from "./parts";
 import { paths } from "./paths";
-import { run, succeeds } from "./process";
+import { run } from "./process";
 import { labSecrets } from "./secrets";
 
 export type StoreName = "s3" | "gcs";
@@ -47,8 +48,6 @@ export const storeHosts: Record<string, string> = Object.fromEntries(
   Object.values(stores).map(({ host, address }) => [host, address]),
 );
 
-const startSeconds = 20;
-
 /** Environment and command of the server in the store's container. */
 function server(name: StoreName): { environment: Record<string, string>; command: string[] } {
   const tls = ["--cert", "/certificates/server.crt", "--key", "/certificates/server.key"];
@@ -67,6 +66,7 @@ function server(name: StoreName): { environment: Record<string, string>; command
 }
 
 async function createContainer(name: StoreName): Promise<void> {
+  await ensureNetwork(engine());
   const { container, host, address, bucket, folder } = stores[name];
   const archive = await storeImages(engine());
   await loadArchive(engine(), archive);
@@ -109,36 +109,18 @@ async function answers(name: StoreName): Promise<boolean> {
   });
 }
 
-/** State of the store's container: `running`, `exited`, `missing` or what else the engine says. */
-export async function storeState(name: StoreName): Promise<string> {
-  const { container } = stores[name];
-  if (!(await succeeds(engine(), ["container", "inspect", container]))) {
-    return "missing";
-  }
-  const format = ["container", "inspect", "--format", "{{.State.Status}}", container];
-  return (await run(engine(), format, { log: container })).trim();
-}
+export const storeState = (name: StoreName): Promise<string> => containerState(stores[name].container);
 
 /** Starts a store, and returns when it answers. A store that runs is left alone. */
 export async function startStore(name: StoreName): Promise<void> {
-  const state = await storeState(name);
-  const { container } = stores[name];
-  if (state === "missing") {
-    await ensureNetwork(engine());
-    await createContainer(name);
-  }
-  if (state !== "running") {
-    await run(engine(), ["start", container], { log: container });
-  }
-  const deadline = Date.now() + startSeconds * 1000;
-  while (!(await answers(name))) {
-    if (Date.now() > deadline) {
-      throw new Error(
-        `Store ${name} does not answer at ${stores[name].address}:443 after ${startSeconds} s. What it said: npm run lab -- logs ${container}`,
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const { container, address } = stores[name];
+  await startServer({
+    title: `Store ${name}`,
+    container,
+    where: `${address}:443`,
+    create: () => createContainer(name),
+    answers: () => answers(name),
+  });
 }
 
 /** Stops a store's server, as an outage would. Its buckets stay. */
@@ -147,6 +129,4 @@ export async function stopStore(name: StoreName): Promise<void> {
 }
 
 /** Removes the store's container. Its buckets stay. */
-export async function removeStore(name: StoreName): Promise<void> {
-  await run(engine(), ["rm", "--force", "--volumes", stores[name].container], { log: stores[name].container });
-}
+export const removeStore = (name: StoreName): Promise<void> => removeContainer(stores[name].container);

@@ -64,7 +64,7 @@ export interface Provider {
     ignoreChanges: readonly string[],
   ): Difference;
   create(resource: Resource, inputs: Values, operation: Operation): Promise<State>;
-  update(resource: Resource, state: Values, news: Values, operation: Operation): Promise<Values>;
+  update(resource: Resource, state: Values, news: Values, operation: Operation, id: string): Promise<Values>;
   /** Returns nothing when the object is gone. */
   read(resource: Resource, id: string, state: Values, inputs: Values): Promise<State | undefined>;
   delete(resource: Resource, id: string, state: Values, operation: Operation): Promise<void>;
@@ -184,7 +184,7 @@ function resourceHandlersOf(provider: Provider): grpc.UntypedServiceImplementati
     update: unary(async (request: proto.UpdateRequest) => {
       const operation = { preview: request.getPreview(), timeout: request.getTimeout() };
       const [state, news] = [fromStruct(request.getOlds()), fromStruct(request.getNews())];
-      const updated = await provider.update(resourceOf(request), state, news, operation);
+      const updated = await provider.update(resourceOf(request), state, news, operation, request.getId());
       return new proto.UpdateResponse().setProperties(toStruct(updated));
     }),
     read: unary(async (request: proto.ReadRequest) => {

@@ -301,4 +301,16 @@ describe("PostgresCluster", () => {
       requests.some(({ inputs }) => (inputs["dnsNames"] as string[] | undefined)?.includes("db.this.example.com")),
     );
   });
+
+  it("DNS asks the member that takes writes, and only in two regions", async () => {
+    const loadBalancer = only(await declare(inTwoRegions), "Service", "dr-writable") as { spec: { selector: object } };
+    assert.deepEqual(loadBalancer.spec.selector, { app: "postgres", "cluster-name": "postgres", role: "primary" });
+    const replication = { host: "db.this.example.com", service: "NodePort" as const, from: [] };
+    const node = only(await declare({ ...inTwoRegions, replication }), "Service", "dr-writable");
+    assert.deepEqual(node["spec"], {
+      ...{ type: "NodePort", selector: loadBalancer.spec.selector },
+      ports: [{ name: "http", port: 8009, targetPort: 8009, nodePort: 30055 }],
+    });
+    assert.ok(!ofKind(await declare(), "Service").some(({ name }) => name === "postgres-writable"));
+  });
 });

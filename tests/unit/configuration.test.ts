@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { parse as parseYaml } from "yaml";
+import { globalKeys } from "../../config/globalKeys";
 import { type Key, regionKeys } from "../../config/keys";
 import { ConfigurationError, parseRegion } from "../../config/parse";
 
@@ -163,8 +164,11 @@ describe("configuration of a region", () => {
     }
     const file = readFileSync(join(__dirname, "../../Pulumi.yaml"), "utf8");
     const { config } = parseYaml(file) as { config: Record<string, Described> };
-    assert.deepEqual(Object.keys(config), Object.keys(regionKeys));
-    for (const [name, key] of Object.entries(regionKeys) as [string, Key<unknown>][]) {
+    const { role, ...global } = globalKeys;
+    const all: Record<string, Key<unknown>> = { ...regionKeys, ...global };
+    assert.deepEqual(Object.keys(config), Object.keys(all));
+    assert.equal((role as Key<unknown>).default, undefined);
+    for (const [name, key] of Object.entries(all)) {
       const described = config[name];
       assert.ok(described, name);
       const value = typeof described.default === "string" ? described.default : JSON.stringify(described.default);
