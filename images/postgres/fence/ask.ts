@@ -12,7 +12,7 @@ const connect = (path: string): Promise<NodeJS.ReadableStream> =>
   });
 
 /** The fence starts beside the asker, and may not listen yet. */
-const connectOnce = async (path: string, report: (why: string) => void): Promise<NodeJS.ReadableStream> => {
+const connectPatiently = async (path: string, report: (why: string) => void): Promise<NodeJS.ReadableStream> => {
   for (let told = false; ; told = true) {
     try {
       return await connect(path);
@@ -26,14 +26,14 @@ const connectOnce = async (path: string, report: (why: string) => void): Promise
   }
 };
 
-/** Lines that the member's fence answers. @throws Error where it breaks off */
-async function* ask(path: string, report: (why: string) => void): AsyncGenerator {
-  for await (const line of createInterface({ input: await connectOnce(path, report) })) yield JSON.parse(line);
+/** The lines of an answer. They end early where the fence breaks off. */
+async function* lines(answer: NodeJS.ReadableStream): AsyncGenerator<unknown> {
+  for await (const line of createInterface({ input: answer })) yield JSON.parse(line);
 }
 
 /** Asks for the lease, and tells why it is not there yet. */
 export const askToTake = async (purpose: string, report: (why: string) => void): Promise<Answer> => {
-  for await (const line of ask(`/take/${purpose}`, report)) {
+  for await (const line of lines(await connectPatiently(`/take/${purpose}`, report))) {
     const answer = line as Answer | { waiting: string };
     if ("waiting" in answer) report(answer.waiting);
     else return answer;
@@ -42,6 +42,6 @@ export const askToTake = async (purpose: string, report: (why: string) => void):
 };
 
 export const askForStatus = async (): Promise<unknown> => {
-  for await (const status of ask("/status", () => undefined)) return status;
+  for await (const status of lines(await connect("/status"))) return status;
   throw new Error("the member's fence broke off its answer: see `kubectl logs POD --container fence`");
 };

@@ -1,30 +1,8 @@
-import type { Repository } from "../../../domain/repository";
 import { askForStatus, askToTake } from "./ask";
-import { Fence } from "./fence";
-import { GcsLeaseVault } from "./gcs";
 import { messageOf, say } from "./log";
-import { S3LeaseVault } from "./s3";
-import { serveControl, serveWritable } from "./servers";
-import { member, settings } from "./settings";
-import type { LeaseVault } from "./vault";
 
-const vaultOf = (repository: Repository): LeaseVault =>
-  repository.name === "s3"
-    ? new S3LeaseVault(repository, settings().object)
-    : new GcsLeaseVault(repository, settings().object);
-
-const serve = async (): Promise<number> => {
-  const kept = new Fence(settings(), member, settings().repositories.map(vaultOf));
-  const ended = new AbortController();
-  process.on("SIGTERM", () => {
-    ended.abort();
-  });
-  const servers = [serveWritable(kept), serveControl(kept)];
-  say(`fence of region ${settings().region}, fencing ${settings().fencing}`);
-  await kept.run(ended.signal);
-  for (const server of servers) server.close();
-  return 0;
-};
+// Loaded here: the clouds' SDKs take longer to start than a promotion should wait for its question.
+const serve = async (): Promise<number> => (await import("./serve.js")).serve();
 
 const take = async (purpose: string): Promise<number> => {
   const answer = await askToTake(purpose, (why) => {
