@@ -5,7 +5,7 @@ import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1/podDisruptionB
 import type { types } from "@pulumi/kubernetes";
 import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
 import type { Duration } from "../domain/duration";
-import type { Fencing, Word } from "../domain/fence";
+import type { Fencing, Synchronous, Word } from "../domain/fence";
 import { fingerprint } from "../domain/fingerprint";
 import { names } from "../domain/names";
 import { scenarioObjectives } from "../domain/objectives";
@@ -79,6 +79,8 @@ export interface PostgresClusterArgs {
   readonly fencing: Fencing;
   /** What an operator declared lost, for one take-over. */
   readonly words: readonly Word[];
+  /** Whose disk must have a commit before it is acknowledged. */
+  readonly synchronous: Synchronous;
   /** Cloud identities, as annotations of the pods' service account. */
   readonly identityAnnotations: Record<string, string>;
 }

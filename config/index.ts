@@ -2,7 +2,7 @@ import { Config, type Output, getProject, getStack, secret } from "@pulumi/pulum
 import { allConfig } from "@pulumi/pulumi/runtime/config";
 import type { DnsProvider, Failover } from "../domain/dns";
 import { Duration } from "../domain/duration";
-import type { Fencing, Word } from "../domain/fence";
+import type { Fencing, Synchronous, Word } from "../domain/fence";
 import type { Address, ReplicationAccess, Role } from "../domain/patroni";
 import type { Repository, RepositoryName } from "../domain/repository";
 import { Size } from "../domain/size";
@@ -51,6 +51,7 @@ export interface RegionConfig {
     readonly fencing: Fencing;
     /** What an operator declared lost, for one take-over. */
     readonly words: readonly Word[];
+    readonly synchronous: Synchronous;
   };
   readonly repositories: readonly Repository[];
   readonly restoreFrom: RepositoryName;
@@ -124,6 +125,7 @@ const structure = (values: RegionValues): RegionConfig => ({
     // A region alone has nobody to be fenced from.
     fencing: values.otherRegion ? values.fencing : "none",
     words: values.confirmLost,
+    synchronous: values.synchronousReplication,
     replication: { host: values.replicationHost, service: values.replicationService, from: values.replicationFrom },
   },
   repositories: values.repositories.map(repositoryOf(values)),

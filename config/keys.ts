@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseWords } from "../domain/fence";
+import { parseWords, synchronousModes } from "../domain/fence";
 import type { Address } from "../domain/patroni";
 import { Size } from "../domain/size";
 
@@ -136,6 +136,7 @@ export const regionKeys = {
     "db.europe-west3.example.com",
   ),
   fencing: choice(["lease", "manual"], "lease"),
+  synchronousReplication: choice(synchronousModes, "off"),
   confirmLost: key(
     z.string().transform((value, context) => {
       try {

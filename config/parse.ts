@@ -143,6 +143,14 @@ const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] =>
       );
     }
   }
+  if (values.synchronousReplication !== "off")
+    needs("otherRegion", "synchronousReplication is kept by the fence of a pair");
+  if (values.synchronousReplication !== "off" && values.fencing === "manual") {
+    faults.push(
+      `${raw.project}:synchronousReplication is "${values.synchronousReplication}", but fencing is manual, and without the ` +
+        `commit gate nothing would hold a commit back. Set it: ${remedy(raw, "fencing", "lease")}`,
+    );
+  }
   if (values.replicationService !== "none") needs("otherRegion", "replicationService opens the database to it");
   if (values.replicationService === "LoadBalancer" && values.replicationFrom.length === 0) {
     faults.push(

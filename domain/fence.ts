@@ -6,6 +6,14 @@ import type { Repository } from "./repository";
 /** How a region is kept from acknowledging commits beside the other one. `manual`: the operator answers for it. `none`: alone. */
 export type Fencing = "none" | "lease" | "manual";
 
+/**
+ * Whose disk must have a commit, beside the writer's, before it is acknowledged. `off`: nobody's; a lost writer costs what had
+ * not been sent yet. `region`: another member's. `cross-region`: the other region's; each commit waits for the way there and
+ * back, and none is lost with the region. Commits wait while there is no such member.
+ */
+export const synchronousModes = ["off", "region", "cross-region"] as const;
+export type Synchronous = (typeof synchronousModes)[number];
+
 /** Places and names that the fence, the database and the program agree on. */
 export const fence = {
   /** `application_name` of the commit gate; the one synchronous receiver of the writer. */
@@ -21,6 +29,8 @@ export const fence = {
   sharedSettings: `${paths.pgdata}/patroni.dynamic.json`,
   /** Key in them with the operator's words. */
   wordsKey: "marimo_confirm_lost",
+  /** Key in them with the mode of synchronous replication. */
+  synchronousKey: "marimo_synchronous",
   heartbeatSchema: "marimo_dr",
 } as const;
 

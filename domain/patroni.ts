@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import { Duration } from "./duration";
-import { fence, type Fencing, renderWords, type Word } from "./fence";
+import { fence, type Fencing, renderWords, type Synchronous, type Word } from "./fence";
 import { names } from "./names";
 import { type ParameterArgs, postgresParameters } from "./parameters";
 import { paths, tls } from "./paths";
@@ -80,6 +80,7 @@ export interface SharedSettingsArgs extends ParameterArgs {
   readonly otherRegion: Address | undefined;
   /** What an operator declared lost. */
   readonly words: readonly Word[];
+  readonly synchronous: Synchronous;
 }
 
 /**
@@ -110,6 +111,7 @@ export const renderSharedSettings = (args: SharedSettingsArgs): string =>
     failsafe_mode: true,
     // Patroni hands on what it doesn't know; the members' fences look at it.
     ...(args.words.length > 0 && { [fence.wordsKey]: renderWords(args.words) }),
+    ...(args.synchronous !== "off" && { [fence.synchronousKey]: args.synchronous }),
     ...(args.role === "standby" && { standby_cluster: standbyCluster(args) }),
     // `cluster_type`: on a region that follows it would keep WAL that nobody reads.
     ...(args.otherRegion && { slots: { [names.otherRegionSlot]: { type: "physical", cluster_type: "primary" } } }),

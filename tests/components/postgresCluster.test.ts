@@ -47,6 +47,7 @@ const args: PostgresClusterArgs = {
   region: "here",
   fencing: "none",
   words: [],
+  synchronous: "off",
   identityAnnotations: {},
 };
 

@@ -113,6 +113,7 @@ const alone: SharedSettingsArgs = {
   otherRegion: undefined,
   fencing: "none",
   words: [],
+  synchronous: "off",
 };
 
 describe("patroni.yml", () => {

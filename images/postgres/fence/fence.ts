@@ -54,6 +54,7 @@ export class Fence {
     silence: new Announcement("lease-vaults-silent"),
     deposed: new Announcement("not-the-writer"),
     application: new Announcement("application-elsewhere"),
+    alone: new Announcement("synchronous-alone"),
   };
 
   constructor(
@@ -63,7 +64,21 @@ export class Fence {
   ) {
     this.postgres = new Postgres(member);
     this.keeper = new Keeper(settings.region, member, vaults);
-    this.gate = new Gate(() => this.keeper.mayAcknowledge());
+    this.gate = new Gate(
+      () => this.keeper.mayAcknowledge(),
+      () => this.flushed(),
+    );
+  }
+
+  /** Up to where commits are on the disks that must have them; `undefined` where only the writer's must. */
+  private flushed(): Promise<bigint> | undefined {
+    const { synchronous } = this.wanted;
+    if (synchronous === "off") return undefined;
+    return this.postgres.flushed(synchronous).then((lsn) => {
+      const alone = `synchronousReplication is ${synchronous}, and no such member streams: commits wait for it. To go on without: \`pulumi config set synchronousReplication off\` and \`pulumi up\``;
+      this.alarms.alone.update(lsn === undefined ? alone : undefined, now());
+      return lsn ?? 0n;
+    });
   }
 
   private get isManual(): boolean {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "pg";
 import { both } from "pg-copy-streams";
 import { fence, lsnBytes } from "../../../domain/fence";
@@ -37,7 +38,14 @@ export class Gate {
   private connection: { readonly client: Client; readonly timer: NodeJS.Timeout } | undefined;
   private connecting = false;
 
-  constructor(private readonly mayAcknowledge: () => boolean) {}
+  /**
+   * @param mayAcknowledge asked for each answer
+   * @param flushed up to where other disks have what they must have; `undefined` while no disk but the writer's must
+   */
+  constructor(
+    private readonly mayAcknowledge: () => boolean,
+    private readonly flushed: () => Promise<bigint> | undefined,
+  ) {}
 
   get isOpen(): boolean {
     return this.connection !== undefined;
@@ -87,19 +95,46 @@ export class Gate {
   private receive(client: Client, from: string): void {
     const stream = client.query(both(`START_REPLICATION PHYSICAL ${from}`, { alignOnCopyDataFrame: true }));
     let received = lsnBytes(from);
-    const confirm = () => {
+    let confirmed = received;
+    let waits = false;
+    const confirm = (upTo: bigint) => {
       if (this.connection?.client !== client) return;
       if (!this.mayAcknowledge()) {
         this.close(client);
         return;
       }
-      stream.write(statusUpdate(received));
+      confirmed = upTo;
+      stream.write(statusUpdate(confirmed));
     };
-    this.connection = { client, timer: setInterval(confirm, STATUS_MS) };
+    /** Confirms what has been received, as soon as it may be. */
+    const follow = async () => {
+      if (waits) return;
+      waits = true;
+      try {
+        while (confirmed < received && this.connection?.client === client) {
+          const elsewhere = this.flushed();
+          const upTo = elsewhere === undefined ? received : await elsewhere;
+          if (upTo > confirmed) confirm(upTo < received ? upTo : received);
+          else await delay(1);
+        }
+      } catch (error) {
+        say(`gate: ${messageOf(error)}`);
+        this.close(client);
+      } finally {
+        waits = false;
+      }
+    };
+    this.connection = {
+      client,
+      timer: setInterval(() => {
+        confirm(confirmed);
+      }, STATUS_MS),
+    };
     say("GATE open");
     stream.on("data", (message: Buffer) => {
       received = endOf(message) ?? received;
-      confirm();
+      if (this.flushed() === undefined) confirm(received);
+      else void follow();
     });
     for (const event of ["error", "end", "close"]) {
       stream.on(event, () => {

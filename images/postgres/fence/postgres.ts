@@ -1,8 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Client } from "pg";
-import type { FenceStatus } from "../../../domain/fence";
-import { fence } from "../../../domain/fence";
+import { fence, type FenceStatus, lsnBytes, type Synchronous } from "../../../domain/fence";
 import { names } from "../../../domain/names";
 import { paths } from "../../../domain/paths";
 
@@ -31,6 +30,13 @@ interface StateRow {
   readonly timeline: number;
   readonly beats: boolean;
 }
+
+/** How far the standbys of this region, and the other region by its slot, have WAL on their disks. */
+const flushedQuery = `
+  SELECT max(r.flush_lsn) FILTER (WHERE s.slot_name IS DISTINCT FROM '${names.otherRegionSlot}'
+                                    AND r.application_name <> '${fence.gate}')::text AS region,
+         max(r.flush_lsn) FILTER (WHERE s.slot_name = '${names.otherRegionSlot}')::text AS "cross-region"
+    FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid`;
 
 /** Applications come over the network; Patroni, `watch` and this fence by the socket. */
 const endClients = `
@@ -93,6 +99,7 @@ export class Postgres {
   constructor(private readonly member: string) {}
 
   private readonly watching = new Session(names.superuser);
+  private readonly following = new Session(names.superuser);
   private readonly beating = new Session(names.database);
   private readonly reading = new Session(names.database);
   private isBeating = false;
@@ -139,6 +146,13 @@ export class Postgres {
     } finally {
       this.isBeating = false;
     }
+  }
+
+  /** Up to where a commit is on the disks that `mode` asks for; nothing where no such member is connected. */
+  async flushed(mode: Exclude<Synchronous, "off">): Promise<bigint | undefined> {
+    const [row] = await this.following.query<Record<typeof mode, string | null>>(flushedQuery);
+    const lsn = row?.[mode];
+    return lsn === undefined || lsn === null ? undefined : lsnBytes(lsn);
   }
 
   /** Ends the applications' sessions: their commits would wait for ever, and one that is cancelled is answered as made. */

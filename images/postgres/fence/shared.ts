@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { fence, parseWords, type Word } from "../../../domain/fence";
+import { fence, parseWords, type Synchronous, synchronousModes, type Word } from "../../../domain/fence";
 
 /** What the settings that the region's members share ask of the fence. */
 export interface Wanted {
@@ -8,14 +8,16 @@ export interface Wanted {
   readonly role: "primary" | "standby" | "unknown";
   readonly confirmLost: string;
   readonly words: readonly Word[];
+  readonly synchronous: Synchronous;
 }
 
 const SharedSettings = z.looseObject({
   standby_cluster: z.unknown().optional(),
   [fence.wordsKey]: z.string().optional(),
+  [fence.synchronousKey]: z.enum(synchronousModes).optional(),
 });
 
-const unknown: Wanted = { role: "unknown", confirmLost: "", words: [] };
+const unknown: Wanted = { role: "unknown", confirmLost: "", words: [], synchronous: "off" };
 
 /** @throws Error where the file is there and can't be read */
 export const readWanted = async (): Promise<Wanted> => {
@@ -26,11 +28,12 @@ export const readWanted = async (): Promise<Wanted> => {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return unknown;
     throw error;
   }
-  const { standby_cluster: follows, [fence.wordsKey]: words } = SharedSettings.parse(JSON.parse(text));
-  const confirmLost = typeof words === "string" ? words : "";
+  const settings = SharedSettings.parse(JSON.parse(text));
+  const { standby_cluster: follows, [fence.wordsKey]: confirmLost = "" } = settings;
   return {
     role: follows === undefined || follows === null ? "primary" : "standby",
     confirmLost,
     words: parseWords(confirmLost),
+    synchronous: settings[fence.synchronousKey] ?? "off",
   };
 };
