@@ -111,6 +111,17 @@ describe("DNS failover", function () {
     await succeed(pulumi("preview", "--expect-no-changes"));
   });
 
+  it("protects the zone and the checks, which would lead astray when made anew", async () => {
+    const state = JSON.parse(await succeed(pulumi("stack", "export"))) as {
+      deployment: { resources: { type: string; protect?: boolean }[] };
+    };
+    const ours = state.deployment.resources.filter(({ type }) => /^aws:route53\/(zone|healthCheck):/.test(type));
+    assert.deepEqual(
+      ours.map(({ protect }) => protect),
+      [true, true, true],
+    );
+  });
+
   it("leads to the primary while nobody answers in the secondary region", async () => {
     assert.equal(await answer(), primary);
   });
