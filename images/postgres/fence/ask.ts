@@ -27,7 +27,7 @@ const connectPatiently = async (path: string, report: (why: string) => void): Pr
 };
 
 /** The lines of an answer. They end early where the fence breaks off. */
-async function* lines(answer: NodeJS.ReadableStream): AsyncGenerator<unknown> {
+async function* lines(answer: NodeJS.ReadableStream): AsyncGenerator {
   for await (const line of createInterface({ input: answer })) yield JSON.parse(line);
 }
 

@@ -8,7 +8,7 @@ import { Gate } from "./gate";
 import { type Intent, Keeper } from "./keeper";
 import { Announcement, messageOf, say } from "./log";
 import { Postgres, type PostgresState } from "./postgres";
-import { readWanted, type Wanted } from "./shared";
+import { readWanted, unknown, type Wanted } from "./shared";
 import type { LeaseVault } from "./vault";
 
 /** How often the member is looked at: in general, and while a change of the writer is under way. */
@@ -36,7 +36,7 @@ export class Fence {
   private readonly gate: Gate;
   private readonly postgres: Postgres;
   private state: PostgresState = { state: "down" };
-  private wanted: Wanted = { role: "unknown", confirmLost: "", words: [] };
+  private wanted: Wanted = unknown;
   private lastPosition: Position | undefined;
   /** When the database was last seen as primary. */
   private ledAt = -Infinity;

@@ -17,7 +17,8 @@ const SharedSettings = z.looseObject({
   [fence.synchronousKey]: z.enum(synchronousModes).optional(),
 });
 
-const unknown: Wanted = { role: "unknown", confirmLost: "", words: [], synchronous: "off" };
+/** What is known before there is a database. */
+export const unknown: Wanted = { role: "unknown", confirmLost: "", words: [], synchronous: "off" };
 
 /** @throws Error where the file is there and can't be read */
 export const readWanted = async (): Promise<Wanted> => {
