@@ -26,6 +26,7 @@ const args: PostgresClusterArgs = {
     { name: "gcs", bucket: "vault-gcs", endpoint: undefined, keyType: "service" },
   ],
   restoreFrom: "s3",
+  restoreTimeline: undefined,
   repositoryPath: "/marimo",
   retention: Duration.days(90),
   storeCa: undefined,

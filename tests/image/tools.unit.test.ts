@@ -248,6 +248,19 @@ describe("the container's environment (images/postgres settings.py)", () => {
     });
   });
 
+  it("reads the operator's word where timelines forked, and refuses what is malformed", () => {
+    const word =
+      "from marimo.settings import SettingsError, parse_choice\n" +
+      "def answer(text):\n    try:\n        choice = parse_choice(text)\n        return choice and [choice.timeline, choice.newest]\n" +
+      "    except SettingsError as error:\n        return str(error)\n";
+    const [none, given, ...refused] = askPython<unknown>(word, ["", "2:13", "2", "0:3", "2:3:4", "two:3"]);
+    assert.equal(none, null);
+    assert.deepEqual(given, [2, 13]);
+    refused.forEach((message) => {
+      assert.match(String(message), /^MARIMO_RESTORE_TIMELINE=".*TIMELINE:NEWEST/);
+    });
+  });
+
   it("hides the other repositories from commands that have no --repo", () => {
     const hide =
       "from marimo.pgbackrest import without_other_repositories\ndef answer(c):\n    return without_other_repositories(*c)\n";
