@@ -162,6 +162,8 @@ export const renderPatroni = ({ restoreFrom, fencing }: PatroniArgs): string =>
         listen: `*:${port.postgres}`,
         data_dir: paths.pgdata,
         bin_dir: paths.binaries,
+        // Keeps the writes that a rewind would drop, then runs pg_rewind. An absolute path replaces `bin_dir`.
+        bin_name: { pg_rewind: paths.rewind },
         pgpass: `${paths.temp}/pgpass`,
         use_unix_socket: true,
         use_unix_socket_repl: true,
@@ -178,8 +180,8 @@ export const renderPatroni = ({ restoreFrom, fencing }: PatroniArgs): string =>
           keep_data: true,
           no_params: true,
         },
-        remove_data_directory_on_diverged_timelines: true,
         basebackup: { checkpoint: "fast" },
+        // Only after the wrapper has seen it. The like for diverged timelines would remove it without a rewind.
         remove_data_directory_on_rewind_failure: true,
         // Waits for the writer's lease, as long as this member may be promoted.
         ...(fencing === "lease" && { pre_promote: "marimo-fence may-promote" }),

@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeVar
 
 from . import pgbackrest, wal
 from .settings import Settings
@@ -22,6 +23,9 @@ STATUS_OK = 0
 STATUS_MISSING_STANZA_PATH = 1
 STATUS_NO_BACKUP = 2
 STATUS_MISSING_STANZA_DATA = 3
+
+
+Answer = TypeVar("Answer")
 
 
 class State(Enum):
@@ -133,6 +137,20 @@ def read_segments(
     return frozenset(segment for name in names if (segment := wal.parse_segment(name)) is not None)
 
 
+def archive_folder(settings: Settings, database: dict) -> str:
+    """The archive of one element of `db` in the output of `pgbackrest info --output=json`."""
+    return f"archive/{settings.stanza}/{database['version']}-{database['id']}"
+
+
+def archive_root(settings: Settings, number: int) -> str:
+    """The archive of the database that the repository takes WAL of now. Raises Unreadable."""
+    info = json.loads(ask(settings, number, f"--stanza={settings.stanza}", "info", "--output=json"), strict=False)[0]
+    databases = [database for database in info.get("db", []) if database.get("repo-key") == number]
+    if not databases:
+        raise Unreadable(next(repo["status"]["message"] for repo in info["repo"] if repo["key"] == number))
+    return archive_folder(settings, max(databases, key=lambda database: database["id"]))
+
+
 def choose_backup(
     backups: Sequence[Backup], switches: Mapping[int, tuple[int, int]], choice: wal.Choice | None
 ) -> Backup:
@@ -168,7 +186,7 @@ def observe_or_raise(settings: Settings, repository: str, number: int) -> Observ
     if status["code"] == STATUS_OK:
         newest = info["backup"][-1]["database"]["id"]
         database = next(db for db in info["db"] if db["id"] == newest)
-        root = f"archive/{settings.stanza}/{database['version']}-{database['id']}"
+        root = archive_folder(settings, database)
         entries = list_folder(settings, number, root)
         switches = read_switches(settings, number, root, entries)
         backups = [parse_backup(entry) for entry in info["backup"] if entry["database"]["id"] == newest]
@@ -190,7 +208,13 @@ def observe_or_raise(settings: Settings, repository: str, number: int) -> Observ
     return Observation(repository, number, State.EMPTY, status["message"])
 
 
-def observe_all(settings: Settings) -> list[Observation]:
-    """Looks into all repositories at once, so that a dead one costs its timeout only once."""
+def each(settings: Settings, question: Callable[[str, int], Answer]) -> dict[str, Answer]:
+    """Asks all repositories at once, by name and number, so that a dead one costs its timeout only once."""
     with ThreadPoolExecutor(len(settings.repositories)) as pool:
-        return list(pool.map(lambda item: observe(settings, *item), settings.repositories.items()))
+        answers = pool.map(lambda item: question(*item), settings.repositories.items())
+        return dict(zip(settings.repositories, answers))
+
+
+def observe_all(settings: Settings) -> list[Observation]:
+    """Looks into all repositories."""
+    return list(each(settings, lambda name, number: observe(settings, name, number)).values())

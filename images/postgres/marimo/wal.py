@@ -82,14 +82,27 @@ def parse_segment(name: str) -> Segment | None:
     return Segment(int(digits[:8], 16), int(digits[8:16], 16) * SEGMENTS_PER_FOLDER + int(digits[16:], 16))
 
 
+def position(text: str) -> int:
+    """A position in the WAL as PostgreSQL writes it, "high/low"."""
+    high, low = (int(part, 16) for part in text.split("/"))
+    return high * 0x1_0000_0000 + low
+
+
+def written(number: int) -> str:
+    high, low = divmod(number, 0x1_0000_0000)
+    return f"{high:X}/{low:X}"
+
+
+def history_lines(text: str) -> list[tuple[int, int]]:
+    """[(timeline, the position where it was left)…] from a history file."""
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [(int(line[0]), position(line[1])) for line in lines]
+
+
 def parse_history(text: str) -> tuple[int, int] | None:
     """The last line of a timeline's history file: (timeline before it, segment number of the switch)."""
-    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines:
-        return None
-    timeline, position = lines[-1][0], lines[-1][1]
-    high, low = (int(part, 16) for part in position.split("/"))
-    return int(timeline), (high * 0x1_0000_0000 + low) // SEGMENT_BYTES
+    lines = history_lines(text)
+    return (lines[-1][0], lines[-1][1] // SEGMENT_BYTES) if lines else None
 
 
 def agree(one: Archive, other: Archive) -> bool:
