@@ -178,6 +178,13 @@ function forks(): Case[] {
       says: [follow("3:3"), follow("1:3")],
     },
     {
+      title: "the same, though nothing more was written on the chosen one",
+      repositories: archive([...range(1, 3, 8), ...range(2, 8, 11), ...range(3, 12, 13)], { 2: [1, 8], 3: [2, 12] }),
+      choice: [1, 2],
+      action: "stop",
+      says: ["says to follow timeline 1, as decided when 2 was the newest, but timeline 3", follow("3:3")],
+    },
+    {
       // Region B was promoted (2), then region A had a failover of its own (3): the newest is A's.
       title: "the older history failed over meanwhile, so it has the newest timeline",
       repositories: archive([...range(1, 3, 15), ...range(2, 8, 11), ...range(3, 16, 18)], { 2: [1, 8], 3: [1, 16] }),

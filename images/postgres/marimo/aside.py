@@ -240,6 +240,10 @@ def keep(settings: Settings, own: History, source: History, staging: Path) -> No
     parted = fork(own, source)
     if parted is None:
         raise NotKept(f"this member's timeline {own[-1][0]} and the source's {source[-1][0]} have no history in common")
+    if parted[1] == ENDLESS:
+        shutil.rmtree(staging)
+        warn("aside: this member's history is the source's: there is nothing to keep.")
+        return
     narrow(staging, own, parted)
     found = read_transactions(staging, own, parted)
     record = describe(staging, parted, source, found)

@@ -117,11 +117,14 @@ def restore(source: Observation, others: Sequence[Observation], choice: wal.Choi
     if source.backup is None:
         raise ValueError(f"{source.repository} is valid but has no backup: {source}")
     start = source.backup.start
-    if choice is not None and choice.timeline != start.timeline and choice.timeline not in archive.switches:
+    # Timeline 1 has no history, and needs none.
+    if choice is not None and choice.timeline not in (1, start.timeline, *archive.switches):
         return stop(*unknown(source, choice))
     target = wal.target_timeline(start.timeline, archive, choice)
     left = wal.abandoned(start.number, target, archive, choice)
     open_forks = [a for a in left if a.count > wal.EXPLAINED_SEGMENTS and not a.decided]
+    if choice is not None and not wal.honours(target, archive, choice):
+        return stop(*overtaken(target, archive, choice))
     if open_forks or not wal.ancestry(start.timeline, target, archive):
         return stop(*forked(source, target, archive, open_forks))
     reach = wal.reach(start, source.backup.stop, archive, target)
@@ -165,9 +168,23 @@ def forked(
         "time, as when both regions are primary, and a restore follows one: what only the others hold stays in the "
         "archive, untouched and not restored"
     )
+    return cause, to_follow(timelines, archive)
+
+
+def overtaken(target: int, archive: wal.Archive, choice: wal.Choice) -> tuple[str, list[str]]:
+    """The cause and the remedies of a choice against which the database has gone on."""
+    cause = (
+        f"marimo-dr:restoreTimeline says to follow timeline {choice.timeline}, as decided when {choice.newest} was the newest, "
+        f"but timeline {target}, which began since, comes from another"
+    )
+    return cause, to_follow({target, choice.timeline}, archive)
+
+
+def to_follow(timelines: set[int], archive: wal.Archive) -> list[str]:
+    """The choices between timelines, without those that another one continues."""
     newest = wal.newest_timeline(max(timelines), archive)
     tips = [t for t in sorted(timelines, reverse=True) if not any(continues(t, u, archive) for u in timelines)]
-    return cause, [
+    return [
         f"to follow timeline {tip}, up to {last_segment(tip, archive)}: {setting('restoreTimeline', f'{tip}:{newest}')}"
         for tip in tips
     ]

@@ -140,6 +140,14 @@ def lineage(timeline: int, archive: Archive) -> dict[int, int | None]:
     return dict(sorted(path.items()))
 
 
+def honours(target: int, archive: Archive, choice: Choice | None) -> bool:
+    """Whether `target` is the chosen timeline, or comes from it by nothing that was there when it was chosen."""
+    if choice is None or choice.timeline == target:
+        return True
+    path = list(lineage(target, archive))
+    return choice.timeline in path and path[path.index(choice.timeline) + 1] > choice.newest
+
+
 def leads_to(target: int, stop: Segment, archive: Archive) -> bool:
     """Whether a backup that ended in segment `stop` can be replayed along to timeline `target`. In the very segment of a
     branch it can't be told from names."""
