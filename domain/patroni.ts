@@ -51,6 +51,11 @@ export const timing = {
 /** From the repository first, from the leader only where that fails. */
 const replicaMethods = ["pgbackrest", "basebackup"];
 
+/**
+ * For members that follow. PostgreSQL takes every failure for the end of the archive, also a store that doesn't answer. That is
+ * right here: it goes on to stream, and tries again; a status that ends the recovery (see decision 3) would end the standby.
+ * Only a promotion must not trust it: `marimo-archive-end` tells how far the archive reaches.
+ */
 const restoreCommand = (only?: RepositoryName) =>
   `pgbackrest --stanza=${names.stanza} ${only ? `--repo=${repositoryNumber[only]} ` : ""}archive-get %f "%p"`;
 
