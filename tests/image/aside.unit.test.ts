@@ -100,7 +100,7 @@ describe("writes that a rewind would drop (images/postgres aside.py)", () => {
   it("are held by a second name before anything else, and by a copy in the end", () => {
     // Patroni removes the data directory when a rewind fails, also one that was ended half-way.
     const program = `
-import os, shutil, struct, tempfile
+import errno, os, shutil, struct, tempfile
 from pathlib import Path
 from marimo import aside
 from marimo.settings import Settings
@@ -120,24 +120,33 @@ def answer(case):
     own, source = aside.history(1, ""), aside.history(2, "1\\t0/5000028\\tx\\n")
     # What pg_waldump reads has its own test; none is installed everywhere.
     aside.read_transactions = lambda *_: aside.Transactions(commits=1, first={"at": "a", "lsn": "l"}, last={"at": "a", "lsn": "l"})
-    staging = aside.link_all(settings, 1)
+    if case == "full":
+        aside.prepare(settings)
+        linked = os.link
+        def full(*names):
+            if (volume / "aside" / "reserve").exists():
+                raise OSError(errno.ENOSPC, "No space left on device")
+            linked(*names)
+        os.link = full
+    staging = aside.link_all(settings)
     if case == "ended at once":
         shutil.rmtree(settings.pgdata)
     elif case == "no room":
         usage = shutil.disk_usage(volume)
-        aside.shutil.disk_usage = lambda _: usage._replace(free=0)
+        asked, shutil.disk_usage = shutil.disk_usage, lambda _: usage._replace(free=0)
         try:
             aside.keep(settings, own, source, staging)
         except aside.NotKept:
             shutil.rmtree(settings.pgdata)
+        shutil.disk_usage = asked
     else:
         for _ in range(2 if case == "twice" else 1):
-            aside.keep(settings, own, source, aside.link_all(settings, 1))
+            aside.keep(settings, own, source, aside.link_all(settings))
         for file in pg_wal.iterdir():
             with file.open("r+b") as stream:
                 stream.write(bytes(16))
     found = {}
-    for place in sorted((volume / "aside").iterdir()):
+    for place in aside.places(settings):
         for file in sorted(place.iterdir()):
             known = aside.wal.parse_segment(file.name)
             found[f"{place.name}/{file.name}"] = known is None or aside.is_written(file, known)
@@ -150,11 +159,9 @@ def answer(case):
       "00000001-0-5000028/000000010000000000000006": true,
       "00000001-0-5000028/transactions.json": true,
     };
-    const all = [4, 5, 6, 7].map((number) => [
-      `00000001-unsorted/00000001000000000000000${String(number)}`,
-      number !== 7,
-    ]);
-    assert.deepEqual(askPython(program, ["once", "twice", "no room", "ended at once"]), [
+    const all = [4, 5, 6, 7].map((number) => [`unsorted/00000001000000000000000${String(number)}`, number !== 7]);
+    assert.deepEqual(askPython(program, ["once", "twice", "no room", "full", "ended at once"]), [
+      [kept, 1],
       [kept, 1],
       [kept, 1],
       [kept, 1],

@@ -73,7 +73,7 @@ describe("marimo-rewind, with PostgreSQL's own pg_rewind", function () {
       pg_ctl stop --wait --silent --mode=immediate --pgdata=$volume/second
       rewind && exit 3
       rm -r $PGDATA
-      pg_waldump --rmgr=Transaction --path=$volume/aside/00000001-unsorted --start=0/3000000 || true
+      pg_waldump --rmgr=Transaction --path=$volume/aside/unsorted --start=0/3000000 || true
     `);
     assert.equal(code, 0, output);
     assert.match(output, /ALARM aside: the source can't be asked for its history/);

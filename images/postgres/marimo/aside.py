@@ -6,6 +6,7 @@ the source has as well is dropped again, the rest is described in `transactions.
 copies, because PostgreSQL and pg_rewind write into segments in place.
 """
 
+import errno
 import json
 import os
 import re
@@ -26,6 +27,8 @@ RECORD = "transactions.json"
 # A person has looked: no alarm any more.
 SEEN = "seen"
 UNSORTED = "unsorted"
+# Names take space too, on a volume that WAL has filled: what waits for the archive while another region is the writer.
+RESERVE, RESERVE_BYTES = "reserve", 1024 * 1024
 COPY = ".copy"
 
 # Reading all records to find the relations takes a second per few segments; beyond this only commits are read.
@@ -165,9 +168,19 @@ def free_name(path: Path) -> Path:
     return path if not path.exists() else next(name for name in names if not name.exists())
 
 
-def link_all(settings: Settings, timeline: int) -> Path:
+def link_all(settings: Settings) -> Path:
     """Gives every WAL segment and history file of the member a second name."""
-    staging = folder(settings) / f"{timeline:08X}-{UNSORTED}"
+    try:
+        return link(settings)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        (folder(settings) / RESERVE).unlink(missing_ok=True)
+        return link(settings)
+
+
+def link(settings: Settings) -> Path:
+    staging = folder(settings) / UNSORTED
     source = settings.pgdata / "pg_wal"
     names = [name for name in os.listdir(source) if wal.parse_segment(name) or wal.HISTORY.fullmatch(name)]
     if staging.exists() and any((staging / n).exists() and not (staging / n).samefile(source / n) for n in names):
@@ -211,12 +224,28 @@ def describe(staging: Path, parted: tuple[int, int], source: History, found: Tra
     }
 
 
+def places(settings: Settings) -> list[Path]:
+    """The folders in which something is kept."""
+    top = folder(settings)
+    return sorted(place for place in top.iterdir() if place.is_dir()) if top.exists() else []
+
+
+def prepare(settings: Settings) -> None:
+    """At the start of a member: keeps the room for second names, and makes the copies of a rewind that was ended before."""
+    file = folder(settings) / RESERVE
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    try:
+        if not file.exists():
+            file.write_bytes(bytes(RESERVE_BYTES))
+        settle(settings)
+    except (NotKept, OSError) as error:
+        warn(f"ALARM aside: {error}. What is kept so far is safe from all but PostgreSQL itself; the next rewind tries again.")
+
+
 def settle(settings: Settings) -> None:
     """Makes copies of what is kept by a second name. Raises NotKept if there is no room for them."""
-    top = folder(settings)
     # What is not sorted yet may be most of pg_wal; the next rewind sorts it.
-    sorted_places = [place for place in top.iterdir() if UNSORTED not in place.name] if top.exists() else []
-    files = [file for place in sorted_places for file in place.iterdir()]
+    files = [file for place in places(settings) if UNSORTED not in place.name for file in place.iterdir()]
     for stale in [file for file in files if file.suffix == COPY]:
         stale.unlink()
     shared = [file for file in files if file.suffix != COPY and file.stat().st_nlink > 1]
@@ -224,7 +253,7 @@ def settle(settings: Settings) -> None:
     usage = shutil.disk_usage(settings.volume)
     if needed > 0 and usage.free - needed < critical_space(usage.total):
         raise NotKept(
-            f"{needed} bytes of WAL are to be copied to {top}, and the volume has {usage.free} bytes free: PostgreSQL would "
+            f"{needed} bytes of WAL are to be copied to {folder(settings)}, and the volume has {usage.free} bytes free: PostgreSQL would "
             "soon stop for want of space"
         )
     for file in shared:
@@ -290,6 +319,4 @@ def summary(place: Path, record: dict | None) -> str:
 
 def unseen(settings: Settings) -> list[str]:
     """What is kept and nobody has marked as seen yet, in words."""
-    top = folder(settings)
-    places = sorted(top.iterdir()) if top.exists() else []
-    return [summary(place, read_record(place)) for place in places if not (place / SEEN).exists()]
+    return [summary(place, read_record(place)) for place in places(settings) if not (place / SEEN).exists()]

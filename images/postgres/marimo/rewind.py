@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import psycopg2
 
@@ -13,6 +15,7 @@ from .settings import Settings, read_settings
 
 PG_REWIND = "pg_rewind"
 CONNECT_SECONDS = 10
+AGAIN_SECONDS = 5.0
 # A primary's own timeline, and the one that a standby's recovery had reached.
 TIMELINES = re.compile(r"^(?:Latest checkpoint's TimeLineID|Min recovery ending loc's timeline): *(\d+)$", re.MULTILINE)
 
@@ -60,13 +63,23 @@ def argument(arguments: list[str], name: str) -> str | None:
 
 def keep(settings: Settings, connection_string: str) -> None:
     """Raises NotKept if pg_rewind must not run."""
-    timeline = own_timeline(settings)
-    staging = aside.link_all(settings, timeline)
+    staging = hold(settings)
     try:
-        source = source_history(connection_string)
+        aside.keep(settings, own_history(settings, own_timeline(settings)), source_history(connection_string), staging)
     except psycopg2.Error as error:
         raise aside.NotKept(f"the source can't be asked for its history: {str(error).strip()}") from error
-    aside.keep(settings, own_history(settings, timeline), source, staging)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise aside.NotKept(f"what only this member has can't be sorted out: {error}") from error
+
+
+def hold(settings: Settings) -> Path:
+    """Waits where it can't: on any end of this program Patroni may remove the data directory."""
+    while True:
+        try:
+            return aside.link_all(settings)
+        except OSError as error:
+            warn(f"ALARM aside: the member's WAL can't be kept: {error}. It is not rewound before it is.")
+            time.sleep(AGAIN_SECONDS)
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ import os
 from enum import Enum
 
 from . import aside, claim, marker
-from .events import emit, warn
+from .events import emit
 from .marker import Unfinished
 from .settings import Settings, read_settings
 
@@ -58,11 +58,7 @@ def ready_volume(settings: Settings) -> None:
         clean_up(settings, unfinished)
     # Patroni keeps what a failed bootstrap left; the next attempt needs its space, and the vaults hold the original.
     marker.remove_tree(marker.failed(settings))
-    try:
-        # A rewind that was ended before its copies were made.
-        aside.settle(settings)
-    except aside.NotKept as error:
-        warn(f"ALARM aside: {error}. A rewind tries again.")
+    aside.prepare(settings)
     (settings.volume / "spool").mkdir(mode=0o700, exist_ok=True)
     # Last: whoever bootstraps next must find this volume in order.
     claim.take_back()
