@@ -258,6 +258,16 @@ describe("PostgresCluster", () => {
     }
   });
 
+  it("tells the members which history to follow, where somebody has chosen", async () => {
+    const told = async (restoreTimeline: string | undefined) =>
+      podSpecs(await declare({ restoreTimeline }))
+        .flatMap(({ containers }) => containers)
+        .filter(({ name }) => name === "postgres")
+        .map(({ env }) => env.find(({ name }) => name === "MARIMO_RESTORE_TIMELINE")?.value);
+    assert.deepEqual(await told(undefined), [undefined]);
+    assert.deepEqual(await told("2:3"), ["2:3"]);
+  });
+
   it("members roll when their configuration changes, and only then", async () => {
     const annotation = async (change: Partial<PostgresClusterArgs>) => {
       const { spec } = only(await declare(change), "StatefulSet", "postgres") as {
