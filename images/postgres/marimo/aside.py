@@ -253,8 +253,8 @@ def settle(settings: Settings) -> None:
     usage = shutil.disk_usage(settings.volume)
     if needed > 0 and usage.free - needed < critical_space(usage.total):
         raise NotKept(
-            f"{needed} bytes of WAL are to be copied to {folder(settings)}, and the volume has {usage.free} bytes free: PostgreSQL would "
-            "soon stop for want of space"
+            f"{needed} bytes of WAL are to be copied to {folder(settings)}, and the volume has {usage.free} bytes free: "
+            "PostgreSQL would soon stop for want of space"
         )
     for file in shared:
         copy = file.with_name(file.name + COPY)
@@ -278,7 +278,8 @@ def keep(settings: Settings, own: History, source: History, staging: Path) -> No
     record = describe(staging, parted, source, found)
     if found.commits == 0 and record["complete"]:
         shutil.rmtree(staging)
-        warn(f"aside: no commit after {wal.written(parted[1])}, where timeline {parted[0]} was left: there is nothing to keep.")
+        where = f"{wal.written(parted[1])}, where timeline {parted[0]} was left"
+        warn(f"aside: no commit after {where}: there is nothing to keep.")
         return
     (staging / RECORD).write_text(json.dumps(record, indent=2) + "\n")
     sync(staging / RECORD)
@@ -286,7 +287,7 @@ def keep(settings: Settings, own: History, source: History, staging: Path) -> No
     if same(place, record):
         shutil.rmtree(staging)
     else:
-        staging.rename(free_name(place))
+        place = staging.rename(free_name(place))
     sync(folder(settings))
     warn(f"ALARM aside: {summary(place, record)}.")
     settle(settings)
