@@ -45,7 +45,9 @@ def remove(settings: Settings) -> None:
 def restore(settings: Settings, place: Path, timeline: int, backup: str) -> None:
     folder = scratch(settings)
     folder.mkdir(mode=0o700)
-    command = f'cp {place}/%f "%p" 2> /dev/null || pgbackrest --stanza={settings.stanza} archive-get %f "%p"'
+    # Not by the spool, which is the member's.
+    get = f"pgbackrest --stanza={settings.stanza} --pg1-path={folder} --no-archive-async --log-level-console=error"
+    command = f'cp {place}/%f "%p" 2> /dev/null || {get} archive-get %f "%p"'
     subprocess.run(
         [
             *["pgbackrest", f"--stanza={settings.stanza}", f"--pg1-path={folder}", f"--set={backup}", "--type=standby"],
@@ -84,8 +86,12 @@ def main() -> int:
         warn(f"{place} has no {aside.RECORD}: `ls {place.parent}` says what is kept. {USAGE}")
         return 2
     remove(settings)
-    restore(settings, place, max(int(name[:8], 16) for name in record["segments"]), sys.argv[2])
-    start(settings)
+    try:
+        restore(settings, place, max(int(name[:8], 16) for name in record["segments"]), sys.argv[2])
+        start(settings)
+    except subprocess.CalledProcessError as error:
+        warn(f"{error.cmd[0]} failed with status {error.returncode}: see above, and {LOG}. Is the backup from before the fork?")
+        return 1
     # The last commit's record begins there, so what is replayed must be past it.
     end = wal.position(record["last"]["lsn"]) if record["last"] else 0
     while replayed() <= end:
