@@ -137,7 +137,9 @@ describe("patroni.yml", () => {
   });
 
   it("nothing is taken out of a database, nor its folder removed, before marimo-rewind has seen it", () => {
-    const { postgresql } = parse(renderPatroni({ restoreFrom: "s3", fencing: "none" })) as { postgresql: Record<string, unknown> };
+    const { postgresql } = parse(renderPatroni({ restoreFrom: "s3", fencing: "none" })) as {
+      postgresql: Record<string, unknown>;
+    };
     assert.deepEqual(postgresql["bin_name"], { pg_rewind: "/usr/local/bin/marimo-rewind" });
     assert.equal(postgresql["remove_data_directory_on_rewind_failure"], true);
     assert.equal(postgresql["remove_data_directory_on_diverged_timelines"], undefined);
