@@ -134,8 +134,11 @@ describe("A region", function () {
       // Stopped, it sends nothing, and nobody notices for a minute.
       await succeed(inMember(lost, "sh", "-c", `kill -STOP $(${senders})`));
       await query("INSERT INTO only_here VALUES ('lost')");
+      // Come back within the lease of its lead, it would go on to lead.
+      await succeed(kubectl("cordon", nodeName(region)));
       await succeed(kubectl("delete", "pod", lost, "--force", "--grace-period=0"));
       await until("another member leads", async () => !["", lost].includes(await leader()));
+      await succeed(kubectl("uncordon", nodeName(region)));
       await until("both members are ready", healthy, 180);
       assert.equal(await query("SELECT string_agg(row, ',') FROM only_here"), "before");
 
