@@ -76,7 +76,7 @@ export class BaseBackups extends ComponentResource {
           name: "backup",
           image: args.image,
           command: ["marimo-backup", type],
-          env: commonEnvironment(args.repositories, args.restoreFrom),
+          env: commonEnvironment(args),
           envFrom: [{ secretRef: { name: args.repositorySecret } }],
           volumeMounts: mounts.map(({ mount }) => mount),
           resources: background("500m", "256Mi"),

@@ -47,17 +47,30 @@ const fromSecret = (name: string, secret: string, key: string): EnvVar => ({
 
 const fromField = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } });
 
+export interface CommonEnvironmentArgs {
+  readonly repositories: readonly Repository[];
+  /** The repository that a restore and a new member read. */
+  readonly restoreFrom: RepositoryName;
+}
+
 /** What every container of the image reads. */
-export const commonEnvironment = (repositories: readonly Repository[], restoreFrom: RepositoryName): EnvVar[] => [
+export const commonEnvironment = ({ repositories, restoreFrom }: CommonEnvironmentArgs): EnvVar[] => [
   { name: "MARIMO_STANZA", value: names.stanza },
   { name: "MARIMO_REPOSITORIES", value: repositoryList(repositories) },
   { name: "MARIMO_RESTORE_FROM", value: restoreFrom },
   { name: "MARIMO_DATABASE", value: names.database },
 ];
 
+export interface MemberEnvironmentArgs {
+  readonly fencing: Fencing;
+  /** The history that a restore follows where the archive holds two. @default the newest */
+  readonly restoreTimeline: string | undefined;
+}
+
 /** What the containers of a member read beside it. */
-export const memberEnvironment = (fencing: Fencing): EnvVar[] => [
+export const memberEnvironment = ({ fencing, restoreTimeline }: MemberEnvironmentArgs): EnvVar[] => [
   { name: "MARIMO_FENCING", value: fencing },
+  ...(restoreTimeline === undefined ? [] : [{ name: "MARIMO_RESTORE_TIMELINE", value: restoreTimeline }]),
   { name: "PGDATA", value: paths.pgdata },
   { name: "PGHOST", value: paths.socket },
   { name: "PGUSER", value: names.superuser },

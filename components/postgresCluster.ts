@@ -63,6 +63,8 @@ export interface PostgresClusterArgs {
   readonly repositories: readonly Repository[];
   /** Which of them a restore and a new member read. */
   readonly restoreFrom: RepositoryName;
+  /** The history that a restore follows where the archive holds two: `TIMELINE:NEWEST`. @default the newest */
+  readonly restoreTimeline: string | undefined;
   readonly repositoryPath: string;
   readonly retention: Duration;
   /** PEM of the CA that signed the stores' certificates. @default the image's CAs */
@@ -206,7 +208,7 @@ export class PostgresCluster extends ComponentResource {
       child,
     );
 
-    const environment = [...commonEnvironment(args.repositories, args.restoreFrom), ...memberEnvironment(args.fencing)];
+    const environment = [...commonEnvironment(args), ...memberEnvironment(args)];
     const mounts: Mounted[] = [
       fromConfigMap("patroni", "postgres-patroni", paths.patroniFolder),
       fromConfigMap("pgbackrest", "postgres-pgbackrest", paths.pgbackrestFolder),

@@ -55,6 +55,8 @@ export interface RegionConfig {
   };
   readonly repositories: readonly Repository[];
   readonly restoreFrom: RepositoryName;
+  /** The history that a restore follows where the archive holds two: `TIMELINE:NEWEST`. @default the newest */
+  readonly restoreTimeline: string | undefined;
   readonly repositoryPath: string;
   readonly retention: Duration;
   readonly storeCa: string | undefined;
@@ -130,6 +132,7 @@ const structure = (values: RegionValues): RegionConfig => ({
   },
   repositories: values.repositories.map(repositoryOf(values)),
   restoreFrom: values.restoreFrom,
+  restoreTimeline: values.restoreTimeline,
   repositoryPath: values.repositoryPath,
   retention: Duration.days(values.retentionDays),
   storeCa: values.storeCa,

@@ -195,6 +195,11 @@ export const regionKeys = {
     { default: "s3,gcs" },
   ),
   restoreFrom: choice(["s3", "gcs"], "s3"),
+  restoreTimeline: optionalText(
+    /^[1-9][0-9]{0,8}:[1-9][0-9]{0,8}$/,
+    "TIMELINE:NEWEST as a stopped restore names them, or nothing for the newest timeline",
+    "2:3",
+  ),
   repositoryPath: text(/^(\/[a-zA-Z0-9._-]+)+$/, "an absolute folder inside the bucket", "/marimo", {
     default: "/marimo",
   }),

@@ -6,6 +6,7 @@ export const paths = {
   socket: "/run/postgresql",
   temp: "/tmp",
   binaries: "/usr/lib/postgresql/17/bin",
+  rewind: "/usr/local/bin/marimo-rewind",
   patroniFolder: "/etc/patroni",
   pgbackrestFolder: "/etc/pgbackrest",
   tlsFolder: "/etc/tls",

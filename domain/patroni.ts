@@ -51,6 +51,11 @@ export const timing = {
 /** From the repository first, from the leader only where that fails. */
 const replicaMethods = ["pgbackrest", "basebackup"];
 
+/**
+ * For members that follow. PostgreSQL takes every failure for the end of the archive, also a store that doesn't answer. That is
+ * right here: it goes on to stream, and tries again; a status that ends the recovery (see decision 3) would end the standby.
+ * Only a promotion must not trust it: `marimo-archive-end` tells how far the archive reaches.
+ */
 const restoreCommand = (only?: RepositoryName) =>
   `pgbackrest --stanza=${names.stanza} ${only ? `--repo=${repositoryNumber[only]} ` : ""}archive-get %f "%p"`;
 
@@ -164,6 +169,8 @@ export const renderPatroni = ({ restoreFrom, fencing }: PatroniArgs): string =>
         listen: `*:${port.postgres}`,
         data_dir: paths.pgdata,
         bin_dir: paths.binaries,
+        // Keeps the writes that a rewind would drop, then runs pg_rewind. An absolute path replaces `bin_dir`.
+        bin_name: { pg_rewind: paths.rewind },
         pgpass: `${paths.temp}/pgpass`,
         use_unix_socket: true,
         use_unix_socket_repl: true,
@@ -180,8 +187,8 @@ export const renderPatroni = ({ restoreFrom, fencing }: PatroniArgs): string =>
           keep_data: true,
           no_params: true,
         },
-        remove_data_directory_on_diverged_timelines: true,
         basebackup: { checkpoint: "fast" },
+        // Only after the wrapper has seen it. The like for diverged timelines would remove it without a rewind.
         remove_data_directory_on_rewind_failure: true,
         // Waits for the writer's lease, as long as this member may be promoted.
         ...(fencing === "lease" && { pre_promote: "marimo-fence may-promote" }),

@@ -23,6 +23,7 @@ export const region = (config: RegionConfig) => {
       role: config.role,
       repositories: config.repositories,
       restoreFrom: config.restoreFrom,
+      restoreTimeline: config.restoreTimeline,
       repositoryPath: config.repositoryPath,
       retention: config.retention,
       storeCa: config.storeCa,

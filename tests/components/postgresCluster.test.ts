@@ -26,6 +26,7 @@ const args: PostgresClusterArgs = {
     { name: "gcs", bucket: "vault-gcs", endpoint: undefined, keyType: "service" },
   ],
   restoreFrom: "s3",
+  restoreTimeline: undefined,
   repositoryPath: "/marimo",
   retention: Duration.days(90),
   storeCa: undefined,
@@ -256,6 +257,16 @@ describe("PostgresCluster", () => {
       const { spec } = only(await declare({ members }), "StatefulSet", "postgres") as { spec: { replicas: number } };
       assert.equal(spec.replicas, members);
     }
+  });
+
+  it("tells the members which history to follow, where somebody has chosen", async () => {
+    const told = async (restoreTimeline: string | undefined) =>
+      podSpecs(await declare({ restoreTimeline }))
+        .flatMap(({ containers }) => containers)
+        .filter(({ name }) => name === "postgres")
+        .map(({ env }) => env.find(({ name }) => name === "MARIMO_RESTORE_TIMELINE")?.value);
+    assert.deepEqual(await told(undefined), [undefined]);
+    assert.deepEqual(await told("2:3"), ["2:3"]);
   });
 
   it("members roll when their configuration changes, and only then", async () => {

@@ -5,6 +5,7 @@ import {
   emptyVolume,
   files,
   inMember,
+  killMember,
   logOf,
   loseMember,
   removeBucket,
@@ -247,6 +248,183 @@ describe("the Postgres image against real object stores", function () {
             });
         await stops([new RegExp(`${segment} is missing in s3 and gcs`)]);
       });
+    });
+  });
+
+  describe("two regions that were both primary", () => {
+    before(emptyVaults);
+
+    const rows = (member: string) =>
+      sql(
+        member,
+        "SELECT string_agg(who || ' ' || n, ', ' ORDER BY who) FROM (SELECT who, count(*) AS n FROM t GROUP BY who) AS counted",
+      );
+    const write = async (member: string, times: number) => {
+      for (let time = 0; time < times; time++) {
+        await sql(member, `INSERT INTO t SELECT '${member}', generate_series(1, 100)`);
+        await archiveAll(member);
+      }
+    };
+    const choose = (choice: string): Options => ({ environment: { MARIMO_RESTORE_TIMELINE: choice } });
+    let restore: (() => void)[] = [];
+
+    it("have forked: a rebuild stops, writes nothing, and says between what to choose", async () => {
+      await startMember("a");
+      await sql("a", "CREATE TABLE t (who text, n int)");
+      await write("a", 1);
+      assert.equal((await inMember("a", "marimo-backup", "first")).code, 0);
+      // The other region is rebuilt from the archive while this one lives: timeline 2. It makes the newest backup.
+      await startMember("b");
+      await write("b", 3);
+      assert.equal((await inMember("b", "marimo-backup", "full")).code, 0);
+      await write("b", 3);
+      await write("a", 12);
+      await loseMember("a");
+      await loseMember("b");
+
+      emptyVolume("c");
+      const held = contents();
+      const { code, output } = await tool("c", ["marimo-bootstrap"]);
+      assert.equal(code, 1, output);
+      assert.match(
+        output,
+        /"action": "stop".*timeline 1 has \d+ segments, [0-9A-F]{24} to [0-9A-F]{24}, after timeline 2/,
+      );
+      assert.match(
+        output,
+        /to follow timeline 2, up to 00000002[0-9A-F]{16}: `pulumi config set marimo-dr:restoreTimeline 2:2`/,
+      );
+      assert.match(
+        output,
+        /to follow timeline 1, up to 00000001[0-9A-F]{16}: `pulumi config set marimo-dr:restoreTimeline 1:2`/,
+      );
+      assert.deepEqual(contents(), held);
+      restore = bothFolders.map(snapshot);
+    });
+
+    it("timeline 1 is chosen: its rows come back, from a backup that leads there, and timeline 2's stay in the archive", async () => {
+      const before = contents().map((list) => list.filter((file) => file.includes("/00000002")));
+      await startMember("c", choose("1:2"));
+      assert.equal(await rows("c"), "a 1300");
+      assert.match(
+        await logOf("c"),
+        /WARNING bootstrap: \d+ archived segments of timeline 2 .* as marimo-dr:restoreTimeline says/,
+      );
+      assert.equal(await sql("c", "SELECT timeline_id FROM pg_control_checkpoint()"), "3");
+      await write("c", 3);
+      assert.deepEqual(
+        contents().map((list) => list.filter((file) => file.includes("/00000002"))),
+        before,
+      );
+    });
+
+    it("and a replica begins with such a backup as well", async () => {
+      emptyVolume("replica");
+      const label = await tool("replica", ["sh", "-c", "marimo-replica && cat $PGDATA/backup_label"], choose("1:2"));
+      assert.equal(label.code, 0, label.output);
+      assert.match(label.output, /START TIMELINE: 1/);
+    });
+
+    it("and rebuilt with the key still set it asks no more, nor without it once a backup was made", async () => {
+      await loseMember("c");
+      await startMember("c", choose("1:2"));
+      assert.equal(await rows("c"), "a 1300, c 300");
+      // The newest full backup, on which this one builds, is of the other history.
+      assert.equal((await inMember("c", "marimo-backup", "diff")).code, 0);
+      await write("c", 1);
+      await loseMember("c");
+      await startMember("c");
+      assert.equal(await rows("c"), "a 1300, c 400");
+      assert.equal((await inMember("c", "pg_amcheck", "--all", "--heapallindexed", "--install-missing")).code, 0);
+      await loseMember("c");
+    });
+
+    it("timeline 2 is chosen: its rows come back, and the key stays good", async () => {
+      restore.forEach((put) => {
+        put();
+      });
+      for (const name of bothFolders) await startVault(name);
+      await startMember("c", choose("2:2"));
+      assert.equal(await rows("c"), "a 100, b 600");
+      await write("c", 3);
+      await loseMember("c");
+      await startMember("c", choose("2:2"));
+      assert.equal(await rows("c"), "a 100, b 600, c 300");
+      await loseMember("c");
+    });
+
+    it("the other one after all, once both have gone on: asks again, with the newest of today", async () => {
+      emptyVolume("c");
+      const { code, output } = await tool("c", ["marimo-bootstrap"], choose("1:2"));
+      assert.equal(code, 1, output);
+      assert.match(output, /timeline 4, which began since, comes from another.*restoreTimeline 1:4`/);
+    });
+  });
+
+  describe("writes that were kept aside", () => {
+    before(emptyVaults);
+
+    it("are shown by marimo-aside, in a scratch copy", async () => {
+      await startMember("a");
+      await sql("a", "CREATE TABLE t AS SELECT 'before' AS who");
+      await archiveAll("a");
+      const backup = await inMember("a", "marimo-backup", "first");
+      assert.equal(backup.code, 0, backup.output);
+      const second = "/var/lib/postgresql/data/second";
+      const promoted = await inMember(
+        "a",
+        "bash",
+        "-c",
+        `pg_basebackup --pgdata=${second} --write-recovery-conf --checkpoint=fast &&
+         pg_ctl start --wait --silent --pgdata=${second} --log=/tmp/second.log --options="-c port=5433 -c archive_mode=off -c listen_addresses=" &&
+         pg_ctl promote --wait --silent --pgdata=${second} && psql --quiet --port=5433 --command=CHECKPOINT`,
+      );
+      assert.equal(promoted.code, 0, promoted.output);
+      await sql("a", "INSERT INTO t VALUES ('only here')");
+      await killMember("a");
+
+      const { code, output } = await tool("a", [
+        "bash",
+        "-euc",
+        `rm --force ${second}/postmaster.pid $PGDATA/postmaster.pid
+         pg_ctl start --wait --silent --pgdata=${second} --log=/tmp/second.log --options="-c port=5433 -c archive_mode=off -c listen_addresses="
+         echo "restore_command = 'pgbackrest --stanza=marimo archive-get %f %p'" >> $PGDATA/postgresql.auto.conf
+         marimo-rewind --restore-target-wal --target-pgdata=$PGDATA --source-server="host=/run/postgresql port=5433 user=postgres dbname=postgres"
+         backup=$(pgbackrest --stanza=marimo --output=json info | python3 -c "import json, sys; print(json.load(sys.stdin)[0]['backup'][0]['label'])")
+         marimo-aside $(basename /var/lib/postgresql/data/aside/*) $backup
+         psql --host=/tmp --port=5499 -qAtc "SELECT 'scratch: ' || string_agg(who, ',') FROM t"
+         psql --port=5433 -qAtc "SELECT 'database: ' || string_agg(who, ',') FROM t"
+         marimo-aside --remove
+         ls /var/lib/postgresql/data`,
+      ]);
+      assert.equal(code, 0, output);
+      assert.match(output, /ALARM aside: 1 commits/);
+      assert.match(output, /scratch: before,only here\n/);
+      assert.match(output, /database: before\n/);
+      assert.match(output, /\naside\n[^]*\npgdata\n/);
+      assert.doesNotMatch(output, /\nscratch\n/);
+    });
+
+    it("how far a member has come is told against the archive", async () => {
+      await startMember("a");
+      await archiveAll("a");
+      const ask = async () => {
+        const { code, output } = await inMember("a", "marimo-archive-end");
+        assert.equal(code, 0, output);
+        return JSON.parse(output) as {
+          timeline: number;
+          repositories: Record<VaultName, { newest?: string; reached?: string; error?: string }>;
+        };
+      };
+      const { timeline, repositories } = await ask();
+      assert.equal(timeline, 2);
+      for (const { newest, reached } of Object.values(repositories)) {
+        assert.match(newest ?? "", /^00000002/);
+        assert.equal(reached, "yes");
+      }
+      await stopVault("s3");
+      assert.match((await ask()).repositories.s3.error ?? "", /unable to connect|timeout/);
+      await startVault("s3");
     });
   });
 });

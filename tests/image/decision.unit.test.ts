@@ -8,6 +8,8 @@ interface Repository {
   /** timeline -> [the one before it, segment of the branch] */
   readonly switches?: Record<string, readonly [number, number]>;
   readonly systemId?: number;
+  /** Timeline of its backup. @default 1 */
+  readonly backupOf?: number;
 }
 
 interface Case {
@@ -15,12 +17,15 @@ interface Case {
   readonly repositories: Record<string, Repository>;
   /** @default s3 */
   readonly from?: string;
+  /** `restoreTimeline`, as [timeline, the newest when it was chosen]. @default none */
+  readonly choice?: readonly [number, number];
   readonly action: "restore" | "initialize" | "stop";
   /** Pieces that the message must have, in any order. */
   readonly says?: readonly string[];
   readonly warns?: readonly string[];
   readonly walFrom?: readonly string[];
   readonly end?: string;
+  readonly timeline?: number;
 }
 
 interface Answer {
@@ -29,9 +34,10 @@ interface Answer {
   readonly warnings: readonly string[];
   readonly walFrom: readonly string[];
   readonly end: string | null;
+  readonly timeline: number | null;
 }
 
-// Every backup here needs segments 3 and 4 of timeline 1 to be consistent.
+// Every backup here needs segments 3 and 4 of its timeline to be consistent.
 const program = `
 from marimo import wal
 from marimo.decision import decide
@@ -44,18 +50,21 @@ def observation(name, number, repository):
     segments = repository.get("segments", [[1, n] for n in range(3, 9)])
     switches = {int(t): tuple(before) for t, before in repository.get("switches", {}).items()}
     archive = wal.Archive(frozenset(wal.Segment(*s) for s in segments), switches)
-    backup = Backup("20260101-020000F", wal.Segment(1, 3), wal.Segment(1, 4), 1)
+    timeline = repository.get("backupOf", 1)
+    backup = Backup("20260101-020000F", wal.Segment(timeline, 3), wal.Segment(timeline, 4), 1)
     return Observation(name, number, state, backup.label, backup, archive, repository.get("systemId", 7))
 
 def answer(case):
     observations = [observation(n, i + 1, r) for i, (n, r) in enumerate(case["repositories"].items())]
-    decision = decide(observations, case.get("from", "s3"))
+    choice = wal.Choice(*case["choice"]) if "choice" in case else None
+    decision = decide(observations, case.get("from", "s3"), choice)
     return {
         "action": decision.action.value,
         "message": decision.message,
         "warnings": list(decision.warnings),
         "walFrom": [source.repository for source in decision.wal_sources],
         "end": decision.end.name if decision.end else None,
+        "timeline": decision.timeline,
     }
 `;
 
@@ -75,6 +84,139 @@ const unreadable = {
   UNREACHABLE: "`pulumi config set marimo-dr:s3Endpoint HOST`",
   UNREADABLE: "what pgBackRest says",
 };
+
+const follow = (choice: string) => `\`pulumi config set marimo-dr:restoreTimeline ${choice}\``;
+
+/** Both regions were primary for a while, and a rebuild took the newest timeline and dropped the other's rows, silently. */
+function forks(): Case[] {
+  const archive = (
+    segments: Repository["segments"],
+    switches: Repository["switches"],
+    rest: Partial<Repository> = {},
+  ) => ({ s3: { state: "VALID", ...(segments && { segments }), ...(switches && { switches }), ...rest } });
+  // Timeline 2 parts from 1 in segment 8, and 1 goes on.
+  const both = archive([...range(1, 3, 20), ...range(2, 8, 11)], { 2: [1, 8] });
+  return [
+    {
+      title: "the segment of the fork, archived whole by the old primary",
+      repositories: archive([...range(1, 3, 8), ...range(2, 8, 11)], { 2: [1, 8] }),
+      action: "restore",
+      end: "00000002000000000000000B",
+    },
+    {
+      title: "and the one that a demotion adds",
+      repositories: archive([...range(1, 3, 9), ...range(2, 8, 11)], { 2: [1, 8] }),
+      action: "restore",
+      warns: ["1 archived segments of timeline 1 (000000010000000000000009) are not restored, as a demotion"],
+    },
+    {
+      title: "two segments after the fork's",
+      repositories: archive([...range(1, 3, 10), ...range(2, 8, 11)], { 2: [1, 8] }),
+      action: "stop",
+      says: [
+        "timeline 1 has 2 segments, 000000010000000000000009 to 00000001000000000000000A, after timeline 2 parted from it",
+        `to follow timeline 2, up to 00000002000000000000000B: ${follow("2:2")}`,
+        `to follow timeline 1, up to 00000001000000000000000A: ${follow("1:2")}`,
+        "untouched and not restored",
+        "nothing has been written",
+      ],
+    },
+    {
+      title: "a fork, and the newest chosen",
+      repositories: both,
+      choice: [2, 2],
+      action: "restore",
+      timeline: 2,
+      end: "00000002000000000000000B",
+      warns: ["12 archived segments of timeline 1", "as marimo-dr:restoreTimeline says"],
+    },
+    {
+      title: "a fork, and the older chosen",
+      repositories: both,
+      choice: [1, 2],
+      action: "restore",
+      timeline: 1,
+      end: "000000010000000000000014",
+      warns: ["3 archived segments of timeline 2 (000000020000000000000009 to 00000002000000000000000B)"],
+    },
+    {
+      title: "a rebuild after the older was chosen, with the key still set",
+      repositories: archive([...range(1, 3, 20), ...range(2, 8, 11), ...range(3, 21, 23)], { 2: [1, 8], 3: [1, 21] }),
+      choice: [1, 2],
+      action: "restore",
+      timeline: 3,
+      end: "000000030000000000000017",
+      warns: ["timeline 2"],
+    },
+    {
+      title: "a rebuild after the newest was chosen, with the key still set",
+      repositories: archive([...range(1, 3, 20), ...range(2, 8, 11), ...range(3, 12, 13)], { 2: [1, 8], 3: [2, 12] }),
+      choice: [2, 2],
+      action: "restore",
+      timeline: 3,
+      end: "00000003000000000000000D",
+      warns: ["timeline 1"],
+    },
+    {
+      title: "and with the key removed before a backup of the new timeline was made",
+      repositories: archive([...range(1, 3, 20), ...range(2, 8, 11), ...range(3, 12, 13)], { 2: [1, 8], 3: [2, 12] }),
+      action: "stop",
+      says: [follow("3:3"), follow("1:3")],
+    },
+    {
+      title: "a new fork of what was chosen",
+      repositories: archive([...range(1, 3, 25), ...range(2, 8, 11), ...range(3, 21, 23)], { 2: [1, 8], 3: [1, 21] }),
+      choice: [1, 2],
+      action: "stop",
+      says: ["timeline 1 has 4 segments", follow("3:3"), follow("1:3")],
+    },
+    {
+      title: "the chosen one left by what began later from another",
+      repositories: archive([...range(1, 3, 20), ...range(2, 8, 11), ...range(3, 12, 13)], { 2: [1, 8], 3: [2, 12] }),
+      choice: [1, 2],
+      action: "stop",
+      says: [follow("3:3"), follow("1:3")],
+    },
+    {
+      title: "the same, though nothing more was written on the chosen one",
+      repositories: archive([...range(1, 3, 8), ...range(2, 8, 11), ...range(3, 12, 13)], { 2: [1, 8], 3: [2, 12] }),
+      choice: [1, 2],
+      action: "stop",
+      says: ["says to follow timeline 1, as decided when 2 was the newest, but timeline 3", follow("3:3")],
+    },
+    {
+      // Region B was promoted (2), then region A had a failover of its own (3): the newest is A's.
+      title: "the older history failed over meanwhile, so it has the newest timeline",
+      repositories: archive([...range(1, 3, 15), ...range(2, 8, 11), ...range(3, 16, 18)], { 2: [1, 8], 3: [1, 16] }),
+      action: "stop",
+      says: ["timeline 2 has 3 segments", follow("3:3"), follow("2:3")],
+    },
+    {
+      title: "the newest backup is of a history that was left",
+      repositories: archive(
+        [...range(1, 2, 3), ...range(2, 3, 4), ...range(3, 4, 6)],
+        { 2: [1, 3], 3: [1, 4] },
+        { backupOf: 2 },
+      ),
+      action: "stop",
+      says: ["backup 20260101-020000F is of timeline 2, from which timeline 3", follow("3:3"), follow("2:3")],
+    },
+    {
+      title: "a choice that the archive does not have",
+      repositories: archive(undefined, undefined),
+      choice: [4, 5],
+      action: "stop",
+      says: ["restoreTimeline is 4:5", "no history of timeline 4", "`pulumi config rm marimo-dr:restoreTimeline`"],
+    },
+    {
+      title: "a choice where nothing has forked",
+      repositories: archive([...range(1, 3, 8), ...range(2, 8, 11)], { 2: [1, 8] }),
+      choice: [2, 2],
+      action: "restore",
+      timeline: 2,
+    },
+  ];
+}
 
 const cases: Case[] = [
   {
@@ -190,6 +332,7 @@ const cases: Case[] = [
     end: "00000002000000000000000B",
     warns: ["another history"],
   },
+  ...forks(),
 ];
 
 describe("what a cluster with an empty volume does (images/postgres decision.py)", () => {
@@ -212,6 +355,7 @@ describe("what a cluster with an empty volume does (images/postgres decision.py)
       });
       if (expected.walFrom) assert.deepEqual(answer.walFrom, expected.walFrom);
       if (expected.end) assert.equal(answer.end, expected.end);
+      assert.equal(answer.timeline, expected.timeline ?? null);
     });
   });
 

@@ -79,6 +79,38 @@ describe("why a backup failed (images/postgres backup.py)", () => {
   });
 });
 
+describe("a replica that its repository does not give (images/postgres replica.py)", () => {
+  it("says so, and what to do", () => {
+    const program = "from marimo.replica import unreadable\ndef answer(m):\n    return unreadable('gcs', m)\n";
+    const [down] = askPython<string>(program, ["P00  ERROR: [124]: [HostConnectError] unable to connect to 'gcs'"]);
+    assert.match(down ?? "", /^ALARM replica: repository gcs .*unable to connect.*copied from.*marimo-dr:gcsEndpoint/);
+  });
+});
+
+describe("how far a member has come against the archive (images/postgres archive_end.py)", () => {
+  it("is past it, short of it, or within the last segment", () => {
+    const program =
+      "from marimo import wal\nfrom marimo.archive_end import reached\n" +
+      "def answer(c):\n    return reached(c[0], wal.Segment(1, c[1]) if c[1] is not None else None)\n";
+    const size = 16 * 1024 * 1024;
+    const cases: [position: number, newest: number | null, reached: string][] = [
+      [5 * size + 1, null, "yes"],
+      [6 * size, 5, "yes"],
+      [6 * size - 1, 5, "within"],
+      [5 * size + 1, 5, "within"],
+      [5 * size, 5, "no"],
+      [2 * size, 5, "no"],
+    ];
+    assert.deepEqual(
+      askPython(
+        program,
+        cases.map(([position, newest]) => [position, newest]),
+      ),
+      cases.map(([, , answer]) => answer),
+    );
+  });
+});
+
 describe("a volume whose member was killed (images/postgres start.py)", () => {
   const program =
     "from marimo.marker import Unfinished\nfrom marimo.start import judge\n" +
@@ -152,11 +184,16 @@ describe("the right to bootstrap (images/postgres claim.py)", () => {
 describe("alarms (images/postgres alarms.py)", () => {
   const MiB = 1024 * 1024;
   const GiB = 1024 * MiB;
-  const calm = { volume: 10 * GiB, free: 8 * GiB, wal: 500 * MiB, failing: 0, segment: "", missing: 0 };
+  const calm = {
+    ...{ volume: 10 * GiB, free: 8 * GiB, wal: 500 * MiB, failing: 0, segment: "", missing: 0 },
+    ...{ silent: 0, starting: 0, restarts: 0, stuck: 0, streams: false, aside: [] as string[] },
+  };
   const program =
     "from marimo.alarms import Measurement, alarms\n" +
     "def answer(c):\n" +
-    "    return alarms(Measurement(*(c[k] for k in ('volume', 'free', 'wal', 'failing', 'segment', 'missing')), 'erp'))\n";
+    "    first = (c[k] for k in ('volume', 'free', 'wal', 'failing', 'segment', 'missing'))\n" +
+    "    rest = [c[k] for k in ('silent', 'starting', 'restarts', 'stuck', 'streams')]\n" +
+    "    return alarms(Measurement(*first, 'erp', *rest, tuple(c['aside'])))\n";
   const cases: [title: string, measured: typeof calm, names: string[]][] = [
     ["nothing", calm, []],
     ["just enough space", { ...calm, free: 2 * GiB + 1 }, []],
@@ -169,6 +206,14 @@ describe("alarms (images/postgres alarms.py)", () => {
     ["archiving has failed for two minutes", { ...calm, failing: 120, segment: "A" }, []],
     ["no database for a minute", { ...calm, missing: 60 }, []],
     ["and longer", { ...calm, missing: 61 }, ["database-missing"]],
+    ["a start that takes two minutes", { ...calm, silent: 120, starting: 900 }, []],
+    ["no answer for longer", { ...calm, silent: 121 }, ["postgres-down"]],
+    ["a recovery of a quarter of an hour", { ...calm, starting: 901 }, ["postgres-starting"]],
+    ["a configuration's two restarts", { ...calm, restarts: 2 }, []],
+    ["a third one", { ...calm, restarts: 3 }, ["postgres-restarts"]],
+    ["a standby that waits for three minutes", { ...calm, stuck: 180 }, []],
+    ["and longer", { ...calm, stuck: 181 }, ["standby-stuck"]],
+    ["writes that were kept aside", { ...calm, aside: ["12 commits"] }, ["writes-kept-aside"]],
     [
       "archiving for longer than two minutes",
       { ...calm, failing: 121, segment: "000000010000000000000007" },
@@ -197,6 +242,62 @@ describe("alarms (images/postgres alarms.py)", () => {
     ]) {
       assert.ok(text.includes(piece), `"${piece}" is not in: ${text}`);
     }
+  });
+
+  it("say why a standby does not get on, as far as it can tell", () => {
+    const [connected, alone] = askPython<Record<string, string>>(program, [
+      { ...calm, stuck: 300, streams: true },
+      { ...calm, stuck: 300 },
+    ]);
+    assert.match(connected?.["standby-stuck"] ?? "", /300 s: it is connected.*not replayed/);
+    assert.match(alone?.["standby-stuck"] ?? "", /not connected.*archive gives it nothing new/);
+  });
+
+  it("know a standby that gets on from one that doesn't", () => {
+    const gets =
+      "from marimo.member import Standing, gets_on\n" +
+      "def answer(c):\n    return gets_on(Standing(*c[0]), Standing(*c[1]) if c[1] else None)\n";
+    type Standing = [standby: boolean, replayed: number, received: number, streams: boolean];
+    const cases: [title: string, now: Standing, before: Standing | null, getsOn: boolean][] = [
+      ["a leader", [false, 0, 0, false], [false, 0, 0, false], true],
+      ["the first look", [true, 100, 200, false], null, true],
+      ["it replays what it receives", [true, 150, 200, true], [true, 100, 200, true], true],
+      ["it replays the archive", [true, 150, 100, false], [true, 120, 100, false], true],
+      // Without a heartbeat, or with the other side's clients asleep.
+      ["connected to an idle leader", [true, 200, 200, true], [true, 200, 200, true], true],
+      ["it receives and does not replay", [true, 100, 300, true], [true, 100, 200, true], false],
+      ["neither connected nor fed by the archive", [true, 200, 200, false], [true, 200, 200, false], false],
+    ];
+    assert.deepEqual(
+      askPython(
+        gets,
+        cases.map(([, now, before]) => [now, before]),
+      ),
+      cases.map(([, , , getsOn]) => getsOn),
+    );
+  });
+
+  it("count the restarts of the last ten minutes", () => {
+    const count =
+      "from marimo.member import remember\n" +
+      "def answer(looks):\n    starts, counts = [], []\n    for now, start in looks:\n" +
+      "        starts = remember(starts, start, now)\n        counts.append(len(starts) - 1)\n    return counts\n";
+    const looks = [
+      ...[
+        [0, null],
+        [15, "a"],
+        [30, "a"],
+        [45, null],
+        [60, "b"],
+        [75, "c"],
+      ],
+      ...[
+        [700, "c"],
+        [1295, "c"],
+        [1400, "d"],
+      ],
+    ];
+    assert.deepEqual(askPython(count, [looks]), [[-1, 0, 0, 0, 1, 2, 0, 0, 1]]);
   });
 
   it("are said when they come, every five minutes, and when they go", () => {
@@ -245,6 +346,19 @@ describe("the container's environment (images/postgres settings.py)", () => {
     assert.deepEqual(one, { gcs: 2 });
     refused.forEach((message) => {
       assert.match(JSON.stringify(message), /^"MARIMO_REPOSITORIES/);
+    });
+  });
+
+  it("reads the operator's word where timelines forked, and refuses what is malformed", () => {
+    const word =
+      "from marimo.settings import SettingsError, parse_choice\n" +
+      "def answer(text):\n    try:\n        choice = parse_choice(text)\n        return choice and [choice.timeline, choice.newest]\n" +
+      "    except SettingsError as error:\n        return str(error)\n";
+    const [none, given, ...refused] = askPython<unknown>(word, ["", "2:13", "2", "0:3", "2:3:4", "two:3"]);
+    assert.equal(none, null);
+    assert.deepEqual(given, [2, 13]);
+    refused.forEach((message) => {
+      assert.match(String(message), /^MARIMO_RESTORE_TIMELINE=".*TIMELINE:NEWEST/);
     });
   });
 

@@ -157,10 +157,15 @@ export const startMember = async (member: string, options: Options = {}): Promis
   });
 };
 
-/** Loses a member as a failing node does: no shutdown, no last segment archived, and the volume with it. */
-export const loseMember = async (member: string): Promise<void> => {
+/** Ends a member as a failing node does: no shutdown, no last segment archived. Its volume stays. */
+export const killMember = async (member: string): Promise<void> => {
   await podman("kill", "--signal", "KILL", containerOf(member));
   await podman("rm", "--force", containerOf(member));
+};
+
+/** Ends a member in the same way, and its volume is lost too. */
+export const loseMember = async (member: string): Promise<void> => {
+  await killMember(member);
   emptyVolume(member);
 };
 

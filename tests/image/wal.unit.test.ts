@@ -59,7 +59,8 @@ const cases: Case[] = [
     expected: ["00000002000000000000000A", null, 0],
   },
   {
-    title: "what the lost primary still archived after the branch counts for nothing",
+    // What decision.py makes of it stands in decision.unit.test.ts.
+    title: "what the lost primary still archived after the branch is no part of the newest timeline",
     start: [1, 3],
     stop: [1, 4],
     segments: [...range(1, 3, 30), ...range(2, 8, 10)],

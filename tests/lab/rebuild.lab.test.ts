@@ -125,6 +125,34 @@ describe("A region", function () {
       await until("both members are ready", healthy);
     });
 
+    it("the leader lost with a write that no other member has: it comes back rewound, and has kept the write aside", async () => {
+      const lost = await leader();
+      await query("CREATE TABLE only_here AS SELECT 'before' AS row");
+      const senders = "psql -Atc 'SELECT pid FROM pg_stat_replication'";
+      const current = "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication";
+      await until("the standby has it all", async () => (await query(current)) === "true");
+      // Stopped, it sends nothing, and nobody notices for a minute.
+      await succeed(inMember(lost, "sh", "-c", `kill -STOP $(${senders})`));
+      await query("INSERT INTO only_here VALUES ('lost')");
+      // Come back within the lease of its lead, it would go on to lead.
+      await succeed(kubectl("cordon", nodeName(region)));
+      await succeed(kubectl("delete", "pod", lost, "--force", "--grace-period=0"));
+      await until("another member leads", async () => !["", lost].includes(await leader()));
+      await succeed(kubectl("uncordon", nodeName(region)));
+      await until("both members are ready", healthy, 180);
+      assert.equal(await query("SELECT string_agg(row, ',') FROM only_here"), "before");
+
+      const folder = "/var/lib/postgresql/data/aside";
+      const kept = await succeed(inMember(lost, "sh", "-c", `cat ${folder}/*/transactions.json`));
+      const { commits, relations } = JSON.parse(kept) as { commits: number; relations: Record<string, number> };
+      assert.ok(commits >= 1, kept);
+      assert.ok(Object.keys(relations).length >= 1, kept);
+      const alarm = async () =>
+        (await succeed(kubectl("logs", lost, "--container", "watch"))).includes("writes-kept-aside");
+      await until("the member says so", alarm);
+      await succeed(inMember(lost, "sh", "-c", `rm -r ${folder}/0*`));
+    });
+
     it("the region's node killed and started again: nothing acknowledged is lost", async () => {
       const count = await underLoad(async () => {
         await succeed(command(engine(), ["kill", nodeName(region)]));

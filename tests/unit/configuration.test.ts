@@ -121,6 +121,11 @@ describe("configuration of a region", () => {
     ["bucket missing", { s3Bucket: undefined }, /s3Bucket is not set, but repositories has s3/],
     ["both buckets the same", { gcsBucket: "vault-s3" }, /both "vault-s3".*overwrite each other.*different names/],
     ["restore from a repository left out", { repositories: "gcs" }, /restoreFrom is "s3".*not in repositories \(gcs\)/],
+    [
+      "timeline without the newest",
+      { restoreTimeline: "2" },
+      /restoreTimeline is "2".*TIMELINE:NEWEST.*set marimo-dr:restoreTimeline '2:3'/,
+    ],
     ["key pair missing", { s3KeyType: "shared", s3AccessKey: "a" }, /s3SecretKey is not set, but s3KeyType is shared/],
     ["no passphrase", { repositoryCipher: undefined }, /repositoryCipher is not set.*--secret/],
     ["relative path", { repositoryPath: "marimo" }, /repositoryPath is "marimo".*absolute/],

@@ -137,6 +137,15 @@ describe("patroni.yml", () => {
     );
   });
 
+  it("nothing is taken out of a database, nor its folder removed, before marimo-rewind has seen it", () => {
+    const { postgresql } = parse(renderPatroni({ restoreFrom: "s3", fencing: "none" })) as {
+      postgresql: Record<string, unknown>;
+    };
+    assert.deepEqual(postgresql["bin_name"], { pg_rewind: "/usr/local/bin/marimo-rewind" });
+    assert.equal(postgresql["remove_data_directory_on_rewind_failure"], true);
+    assert.equal(postgresql["remove_data_directory_on_diverged_timelines"], undefined);
+  });
+
   it("the shared settings are the JSON that Patroni itself would write", () => {
     const text = renderSharedSettings(alone);
     assert.equal(JSON.stringify(JSON.parse(text)), text);

@@ -16,14 +16,29 @@ WAL_SHARE = 0.25
 ARCHIVE_FAILING_SECONDS = 120.0
 # A leader is elected within seconds, and a member that copies from it has begun well before.
 DATABASE_MISSING_SECONDS = 60.0
+# A crash recovery between two checkpoints takes less; a start with nothing to recover, seconds.
+SILENT_SECONDS = 120.0
+STARTING_SECONDS = 900.0
+# A change of the configuration makes one or two restarts within the time over which they are counted.
+RESTARTS = 3
+# A follower hears from its leader every 30 s, and an archive that is written gets a segment every 60 s.
+STUCK_SECONDS = 180.0
 REMINDER_SECONDS = 300.0
+
+
+def critical_space(volume_bytes: int) -> float:
+    """Free space below which PostgreSQL may soon stop."""
+    return min(SPACE_CRITICAL_SHARE * volume_bytes, SPACE_CRITICAL_BYTES)
 
 
 @dataclass(frozen=True)
 class Measurement:
     """`archive_failing_seconds`: for how long the archiver has been seen failing, 0 if it does not fail;
     `last_failed_wal`: the segment that it can't archive; `database_missing_seconds`: for how long this member has waited for
-    a database in vain, 0 if it does not; `namespace`: the pods', for commands."""
+    a database in vain, 0 if it does not; `namespace`: the pods', for commands; `silent_seconds`, `starting_seconds`: for how
+    long PostgreSQL has not answered, or has said that it recovers, though its database is there; `restarts`: of the last ten
+    minutes; `stuck_seconds`: for how long this standby has not got on, 0 if it does, `streams` whether it is connected;
+    `aside`: what was kept of writes that left the database, in words."""
 
     volume_bytes: int
     free_bytes: int
@@ -32,6 +47,12 @@ class Measurement:
     last_failed_wal: str
     database_missing_seconds: float
     namespace: str
+    silent_seconds: float = 0.0
+    starting_seconds: float = 0.0
+    restarts: int = 0
+    stuck_seconds: float = 0.0
+    streams: bool = False
+    aside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,7 +69,7 @@ def alarms(measured: Measurement) -> dict[str, str]:
     """What is wrong now: name of the alarm -> what, value, what follows, what to do."""
     found: dict[str, str] = {}
     free = percent(measured.free_bytes, measured.volume_bytes)
-    critical = min(SPACE_CRITICAL_SHARE * measured.volume_bytes, SPACE_CRITICAL_BYTES)
+    critical = critical_space(measured.volume_bytes)
     if measured.free_bytes < critical:
         found["volume-full"] = (
             f"free space is {free}: when it ends, PostgreSQL stops (no data is lost, and it recovers when space returns). "
@@ -80,6 +101,41 @@ def alarms(measured: Measurement) -> dict[str, str]:
             f"all volumes are lost: `kubectl -n {measured.namespace} annotate configmap postgres-config initialize- "
             "marimo-erp.com/bootstrapped-by-` makes Patroni forget the database that was there, and a member restores it "
             "from the repositories"
+        )
+    look = f"see its log: `kubectl -n {measured.namespace} logs POD -c postgres`"
+    if measured.silent_seconds > SILENT_SECONDS:
+        found["postgres-down"] = (
+            f"PostgreSQL has not answered for {measured.silent_seconds:.0f} s, though its database is on the volume: {look}. "
+            "Another member leads if there is one. If this database is damaged, another has all that it has, and nothing "
+            f"is kept aside here that you need: `kubectl -n {measured.namespace} exec POD -c postgres -- patronictl -c "
+            "/etc/patroni/patroni.yml reinit postgres POD` builds it anew"
+        )
+    if measured.starting_seconds > STARTING_SECONDS:
+        found["postgres-starting"] = (
+            f"PostgreSQL has been recovering for {measured.starting_seconds:.0f} s and takes no connections yet: {look}. It "
+            "names the position that it replays; if that moves on, wait"
+        )
+    if measured.restarts >= RESTARTS:
+        found["postgres-restarts"] = (
+            f"PostgreSQL was started {measured.restarts} times again within ten minutes: {look}; `kubectl describe pod` says "
+            "whether it ran out of memory"
+        )
+    if measured.stuck_seconds > STUCK_SECONDS:
+        why = (
+            "it is connected to the one that it follows, but what it receives is not replayed: a query in its way or a paused "
+            "recovery (pg_is_wal_replay_paused())"
+            if measured.streams
+            else "it is not connected to the one that it follows, and the archive gives it nothing new: the other one is down or "
+            "out of reach (network, certificate, password, slot), or parted from this history, and the repository has no "
+            "newer WAL or can't be read"
+        )
+        found["standby-stuck"] = (
+            f"this standby has not got on for {measured.stuck_seconds:.0f} s: {why}. What is written now would be lost if this "
+            f"member had to take over. The reason stands in its log: {look}"
+        )
+    if measured.aside:
+        found["writes-kept-aside"] = (
+            f"{'; '.join(measured.aside)}. When they have been looked at, `touch` a file `seen` in the folder, or remove it"
         )
     return found
 

@@ -1,12 +1,11 @@
 """marimo-backup full|diff|first: backs up into each repository, from a pod that reaches the members over TLS."""
 
 import re
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
 
-from . import stanza, vault
+from . import pgbackrest, stanza, vault
 from .decision import remedy
 from .events import emit, warn
 from .settings import Settings, read_settings
@@ -46,21 +45,10 @@ def failure(repository: str, message: str) -> Failure:
 
 def back_up(settings: Settings, repository: str, number: int, kind: str) -> Failure | None:
     """Makes one backup; None if it succeeded."""
-    command = [
-        "pgbackrest",
-        f"--stanza={settings.stanza}",
-        f"--repo={number}",
-        f"--type={kind}",
-        "--log-level-stderr=error",
-    ]
-    # What pgBackRest says is passed on as it comes, and its errors are remembered for the summary.
-    process = subprocess.Popen([*command, "backup"], stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
-    errors: list[str] = []
-    for line in process.stderr or ():
-        sys.stderr.write(line)
-        errors.append(line)
-    if process.wait() != 0:
-        return failure(repository, "".join(errors) or f"pgbackrest ended with status {process.returncode}")
+    arguments = [f"--stanza={settings.stanza}", f"--repo={number}", f"--type={kind}", "backup"]
+    result = pgbackrest.run_aloud(arguments)
+    if result.code != 0:
+        return failure(repository, result.error or f"pgbackrest ended with status {result.code}")
     return None
 
 

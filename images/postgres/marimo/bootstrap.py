@@ -58,6 +58,8 @@ def restore(settings: Settings, decision: Decision) -> int:
             f"--repo={source.number}",
             "--no-delta",
             "--log-level-console=warn",
+            f"--set={source.backup.label}",
+            *([f"--target-timeline={decision.timeline}"] if decision.timeline is not None else []),
             f"--recovery-option=restore_command={restore_command(settings, list(decision.wal_sources))}",
             "restore",
         ]
@@ -146,7 +148,7 @@ def bootstrap(settings: Settings) -> int:
         return resume(settings)
     started = time.monotonic()
     observations = observe_all(settings)
-    decision = decide(observations, settings.restore_from)
+    decision = decide(observations, settings.restore_from, settings.restore_timeline)
     emit(
         "decision",
         action=decision.action.value,

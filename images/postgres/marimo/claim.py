@@ -162,6 +162,21 @@ def take() -> None:
         change(claim, {HOLDER: member()})
 
 
+def take_in_turn() -> None:
+    """Claims the bootstrap as soon as no other member holds it; not at all once the cluster has its database."""
+    said = ""
+    while True:
+        try:
+            take()
+            return
+        except Held as error:
+            if read().initialize:
+                return
+            if said != (said := str(error)):
+                warn(f"claim: {said}, so this member waits.")
+        time.sleep(LOOK_AGAIN_SECONDS)
+
+
 def give_up() -> None:
     """Removes this member's claim."""
     while (claim := read()).holder == member():

@@ -16,7 +16,8 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """RESTORE takes the backup from `source` and WAL from `wal_sources` (source first), up to `end`.
+    """RESTORE takes the backup from `source` and WAL from `wal_sources` (source first), up to `end`, along `timeline` if an
+    operator chose one.
 
     `message` says why; on STOP it names repository, cause and remedy. `warnings` say what else is wrong.
     """
@@ -26,6 +27,7 @@ class Decision:
     source: Observation | None = None
     wal_sources: Sequence[Observation] = ()
     end: wal.Segment | None = None
+    timeline: int | None = None
     warnings: Sequence[str] = field(default_factory=list)
 
 
@@ -68,7 +70,7 @@ def remedy(observation: Observation) -> str:
     return REMEDIES[observation.state].format(name=name, credentials=CREDENTIALS.get(name, "its key"))
 
 
-def decide(observations: Sequence[Observation], restore_from: str) -> Decision:
+def decide(observations: Sequence[Observation], restore_from: str, choice: wal.Choice | None = None) -> Decision:
     """Valid stanza where `restore_from` points -> restore; every repository provably empty -> initialize; else stop."""
     source = next((o for o in observations if o.repository == restore_from), None)
     if source is None:
@@ -78,7 +80,7 @@ def decide(observations: Sequence[Observation], restore_from: str) -> Decision:
             [setting("restoreFrom", observations[0].repository)],
         )
     if source.state is State.VALID:
-        return restore(source, [o for o in observations if o is not source])
+        return restore(source, [o for o in observations if o is not source], choice)
     if all(o.state is State.EMPTY for o in observations):
         names = " and ".join(o.repository for o in observations)
         return Decision(Action.INITIALIZE, f"nothing to restore: {names} can be read and hold nothing")
@@ -106,15 +108,26 @@ def stop(cause: str, ways: Sequence[str]) -> Decision:
     return Decision(Action.STOP, text + ". Then `pulumi up`.")
 
 
-def restore(source: Observation, others: Sequence[Observation]) -> Decision:
-    """Restores the newest backup of `source`, with the WAL of every repository that holds the same history."""
+def restore(source: Observation, others: Sequence[Observation], choice: wal.Choice | None) -> Decision:
+    """Restores a backup of `source`, with the WAL of every repository that holds the same history."""
     helpers = [o for o in others if helps(source, o)]
     archive = source.archive
     for helper in helpers:
         archive = wal.merge(archive, helper.archive)
     if source.backup is None:
         raise ValueError(f"{source.repository} is valid but has no backup: {source}")
-    reach = wal.reach(source.backup.start, source.backup.stop, archive)
+    start = source.backup.start
+    # Timeline 1 has no history, and needs none.
+    if choice is not None and choice.timeline not in (1, start.timeline, *archive.switches):
+        return stop(*unknown(source, choice))
+    target = wal.target_timeline(start.timeline, archive, choice)
+    left = wal.abandoned(start.number, target, archive, choice)
+    open_forks = [a for a in left if a.count > wal.EXPLAINED_SEGMENTS and not a.decided]
+    if choice is not None and not wal.honours(target, archive, choice):
+        return stop(*overtaken(target, archive, choice))
+    if open_forks or not wal.ancestry(start.timeline, target, archive):
+        return stop(*forked(source, target, archive, open_forks))
+    reach = wal.reach(start, source.backup.stop, archive, target)
     if reach.missing is not None:
         return stop(*gap(source, others, reach))
     if reach.stray is not None:
@@ -125,7 +138,74 @@ def restore(source: Observation, others: Sequence[Observation]) -> Decision:
         source,
         [source, *helpers],
         reach.end,
-        [warning(source, o) for o in others if o not in helpers],
+        target if choice is not None else None,
+        [*map(left_behind, left), *(warning(source, o) for o in others if o not in helpers)],
+    )
+
+
+def unknown(source: Observation, choice: wal.Choice) -> tuple[str, list[str]]:
+    """The cause and the remedy of a choice that the archive does not have."""
+    cause = (
+        f"marimo-dr:restoreTimeline is {choice.timeline}:{choice.newest}, but repository {source.repository} has no history "
+        f"of timeline {choice.timeline}"
+    )
+    return cause, ["to restore along the newest timeline: `pulumi config rm marimo-dr:restoreTimeline`"]
+
+
+def forked(
+    source: Observation, target: int, archive: wal.Archive, forks: Sequence[wal.Abandoned]
+) -> tuple[str, list[str]]:
+    """The cause and the remedies of histories that were both written on, so that a restore loses one of them."""
+    start = source.backup.start.timeline if source.backup else target
+    timelines = {target, *(fork.timeline for fork in forks)} | ({start} if not forks else set())
+    pieces = [
+        f"timeline {fork.timeline} has {fork.count} segments, {fork.first.name} to {fork.last.name}, after timeline "
+        f"{target} parted from it"
+        for fork in forks
+    ] or [f"backup {source.detail} is of timeline {start}, from which timeline {target}, the newest, does not come"]
+    cause = (
+        f"the histories in the repositories have forked: {'; '.join(pieces)}. Two databases were written on at the same "
+        "time, as when both regions are primary, and a restore follows one: what only the others hold stays in the "
+        "archive, untouched and not restored"
+    )
+    return cause, to_follow(timelines, archive)
+
+
+def overtaken(target: int, archive: wal.Archive, choice: wal.Choice) -> tuple[str, list[str]]:
+    """The cause and the remedies of a choice against which the database has gone on."""
+    cause = (
+        f"marimo-dr:restoreTimeline says to follow timeline {choice.timeline}, as decided when {choice.newest} was the newest, "
+        f"but timeline {target}, which began since, comes from another"
+    )
+    return cause, to_follow({target, choice.timeline}, archive)
+
+
+def to_follow(timelines: set[int], archive: wal.Archive) -> list[str]:
+    """The choices between timelines, without those that another one continues."""
+    newest = wal.newest_timeline(max(timelines), archive)
+    tips = [t for t in sorted(timelines, reverse=True) if not any(continues(t, u, archive) for u in timelines)]
+    return [
+        f"to follow timeline {tip}, up to {last_segment(tip, archive)}: {setting('restoreTimeline', f'{tip}:{newest}')}"
+        for tip in tips
+    ]
+
+
+def continues(timeline: int, later: int, archive: wal.Archive) -> bool:
+    """Whether `later` comes from `timeline` and leaves nothing of it behind."""
+    branch = wal.lineage(later, archive).get(timeline)
+    return branch is not None and all(s.number <= branch for s in archive.segments if s.timeline == timeline)
+
+
+def last_segment(timeline: int, archive: wal.Archive) -> str:
+    return max((s.name for s in archive.segments if s.timeline == timeline), default="its beginning")
+
+
+def left_behind(what: wal.Abandoned) -> str:
+    segments = what.first.name if what.count == 1 else f"{what.first.name} to {what.last.name}"
+    why = "as marimo-dr:restoreTimeline says" if what.decided else "as a demotion leaves one"
+    return (
+        f"{what.count} archived segments of timeline {what.timeline} ({segments}) are not restored, {why}. They stay in the "
+        "archive"
     )
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,18 @@ def run(arguments: list[str], seconds: float, environment: dict[str, str] | None
     except subprocess.TimeoutExpired:
         return Result(TIMED_OUT, "", f"no answer within {seconds:.0f} s")
     return Result(process.returncode, process.stdout, process.stderr)
+
+
+def run_aloud(arguments: list[str]) -> Result:
+    """Runs `pgbackrest <arguments>` for as long as it takes. What it says is passed on to stderr as it comes, and its errors
+    are remembered."""
+    command = ["pgbackrest", "--log-level-stderr=error", *arguments]
+    process = subprocess.Popen(command, stdout=sys.stderr, stderr=subprocess.PIPE, encoding="utf-8", errors="replace")
+    errors: list[str] = []
+    for line in process.stderr or ():
+        sys.stderr.write(line)
+        errors.append(line)
+    return Result(process.wait(), "", "".join(errors))
 
 
 def without_other_repositories(configuration: str, number: int) -> str:

@@ -1,9 +1,12 @@
 """The container's environment, read once and checked."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from .wal import Choice
 
 
 class SettingsError(Exception):
@@ -12,11 +15,13 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """`repositories` maps a repository's name to its number in pgbackrest.conf, in the configured order."""
+    """`repositories` maps a repository's name to its number in pgbackrest.conf, in the configured order;
+    `restore_timeline` is the operator's word where timelines forked, if one was given."""
 
     stanza: str
     repositories: dict[str, int]
     restore_from: str
+    restore_timeline: Choice | None
     database: str
     pgdata: Path
 
@@ -42,6 +47,18 @@ def parse_repositories(text: str) -> dict[str, int]:
     return repositories
 
 
+def parse_choice(text: str) -> Choice | None:
+    """Parses "2:3": timeline 2, chosen when 3 was the newest. Raises SettingsError if it is malformed."""
+    if not text:
+        return None
+    match = re.fullmatch(r"([1-9][0-9]*):([1-9][0-9]*)", text)
+    if match is None:
+        raise SettingsError(
+            f'MARIMO_RESTORE_TIMELINE="{text}" must be TIMELINE:NEWEST, like "2:3": follow timeline 2, when 3 is the newest'
+        )
+    return Choice(int(match[1]), int(match[2]))
+
+
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises SettingsError for the first variable that is missing or malformed."""
 
@@ -55,6 +72,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         stanza=required("MARIMO_STANZA"),
         repositories=parse_repositories(required("MARIMO_REPOSITORIES")),
         restore_from=required("MARIMO_RESTORE_FROM"),
+        restore_timeline=parse_choice(environment.get("MARIMO_RESTORE_TIMELINE", "")),
         database=required("MARIMO_DATABASE"),
         pgdata=Path(required("PGDATA")),
     )

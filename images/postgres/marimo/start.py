@@ -3,7 +3,7 @@
 import os
 from enum import Enum
 
-from . import claim, marker
+from . import aside, claim, marker
 from .events import emit
 from .marker import Unfinished
 from .settings import Settings, read_settings
@@ -58,6 +58,7 @@ def ready_volume(settings: Settings) -> None:
         clean_up(settings, unfinished)
     # Patroni keeps what a failed bootstrap left; the next attempt needs its space, and the vaults hold the original.
     marker.remove_tree(marker.failed(settings))
+    aside.prepare(settings)
     (settings.volume / "spool").mkdir(mode=0o700, exist_ok=True)
     # Last: whoever bootstraps next must find this volume in order.
     claim.take_back()

@@ -2,9 +2,11 @@
 
 import json
 import re
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeVar
 
 from . import pgbackrest, wal
 from .settings import Settings
@@ -23,6 +25,9 @@ STATUS_NO_BACKUP = 2
 STATUS_MISSING_STANZA_DATA = 3
 
 
+Answer = TypeVar("Answer")
+
+
 class State(Enum):
     VALID = "holds a backup"
     EMPTY = "is empty"
@@ -38,7 +43,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Backup:
-    """The newest backup, which a restore takes; `start` and `stop` bound the WAL that makes it consistent."""
+    """The backup that a restore takes; `start` and `stop` bound the WAL that makes it consistent."""
 
     label: str
     start: wal.Segment
@@ -112,25 +117,49 @@ def list_folder(settings: Settings, number: int, path: str) -> list[str]:
     return [name for name in entries if name != "."]
 
 
-def read_archive(settings: Settings, number: int, archive_id: str, first: wal.Segment) -> wal.Archive:
-    """Lists the archive from segment `first` on, on every timeline, and reads the timelines' histories."""
-    root = f"archive/{settings.stanza}/{archive_id}"
-    entries = list_folder(settings, number, root)
+def read_switches(settings: Settings, number: int, root: str, entries: list[str]) -> dict[int, tuple[int, int]]:
+    """Reads the histories of all timelines."""
+    switches: dict[int, tuple[int, int]] = {}
+    for match in filter(None, map(wal.HISTORY.fullmatch, entries)):
+        switch = wal.parse_history(ask(settings, number, "repo-get", f"{root}/{match[0]}"))
+        if switch is None:
+            raise Unreadable(f"{match[0]} in {root} names no timeline before it")
+        switches[int(match[1], 16)] = switch
+    return switches
+
+
+def read_segments(
+    settings: Settings, number: int, root: str, entries: list[str], first: wal.Segment
+) -> frozenset[wal.Segment]:
+    """Lists the archive from segment `first` on, on every timeline."""
     folders = [name for name in entries if len(name) == 16 and name[8:] >= first.name[8:16]]
     names = [name for folder in folders for name in list_folder(settings, number, f"{root}/{folder}")]
-    segments = {segment for name in names if (segment := wal.parse_segment(name)) is not None}
-    histories = {
-        int(m[1], 16): ask(settings, number, "repo-get", f"{root}/{m[0]}")
-        for m in map(wal.HISTORY.fullmatch, entries)
-        if m
-    }
-    switches: dict[int, tuple[int, int]] = {}
-    for timeline, text in histories.items():
-        switch = wal.parse_history(text)
-        if switch is None:
-            raise Unreadable(f"the history file of timeline {timeline} in {root} names no timeline before it")
-        switches[timeline] = switch
-    return wal.Archive(frozenset(segments), switches)
+    return frozenset(segment for name in names if (segment := wal.parse_segment(name)) is not None)
+
+
+def archive_folder(settings: Settings, database: dict) -> str:
+    """The archive of one element of `db` in the output of `pgbackrest info --output=json`."""
+    return f"archive/{settings.stanza}/{database['version']}-{database['id']}"
+
+
+def archive_root(settings: Settings, number: int) -> str:
+    """The archive of the database that the repository takes WAL of now. Raises Unreadable."""
+    info = json.loads(ask(settings, number, f"--stanza={settings.stanza}", "info", "--output=json"), strict=False)[0]
+    databases = [database for database in info.get("db", []) if database.get("repo-key") == number]
+    if not databases:
+        raise Unreadable(next(repo["status"]["message"] for repo in info["repo"] if repo["key"] == number))
+    return archive_folder(settings, max(databases, key=lambda database: database["id"]))
+
+
+def choose_backup(
+    backups: Sequence[Backup], switches: Mapping[int, tuple[int, int]], choice: wal.Choice | None
+) -> Backup:
+    """The newest backup; where an operator chose a timeline, the newest that leads there, if there is one."""
+    if choice is None:
+        return backups[-1]
+    archive = wal.Archive(frozenset(), switches)
+    target = wal.target_timeline(choice.timeline, archive, choice)
+    return next((backup for backup in reversed(backups) if wal.leads_to(target, backup.stop, archive)), backups[-1])
 
 
 def parse_backup(entry: dict) -> Backup:
@@ -155,11 +184,14 @@ def observe_or_raise(settings: Settings, repository: str, number: int) -> Observ
     info = json.loads(output, strict=False)[0]
     status = next(repo["status"] for repo in info["repo"] if repo["key"] == number)
     if status["code"] == STATUS_OK:
-        newest = info["backup"][-1]
-        database = next(db for db in info["db"] if db["id"] == newest["database"]["id"])
-        archive_id = f"{database['version']}-{database['id']}"
-        backup = parse_backup(newest)
-        archive = read_archive(settings, number, archive_id, backup.start)
+        newest = info["backup"][-1]["database"]["id"]
+        database = next(db for db in info["db"] if db["id"] == newest)
+        root = archive_folder(settings, database)
+        entries = list_folder(settings, number, root)
+        switches = read_switches(settings, number, root, entries)
+        backups = [parse_backup(entry) for entry in info["backup"] if entry["database"]["id"] == newest]
+        backup = choose_backup(backups, switches, settings.restore_timeline)
+        archive = wal.Archive(read_segments(settings, number, root, entries, backup.start), switches)
         return Observation(repository, number, State.VALID, backup.label, backup, archive, database["system-id"])
     if status["code"] == STATUS_NO_BACKUP:
         return Observation(repository, number, State.NO_BACKUP, status["message"])
@@ -176,7 +208,13 @@ def observe_or_raise(settings: Settings, repository: str, number: int) -> Observ
     return Observation(repository, number, State.EMPTY, status["message"])
 
 
-def observe_all(settings: Settings) -> list[Observation]:
-    """Looks into all repositories at once, so that a dead one costs its timeout only once."""
+def each(settings: Settings, question: Callable[[str, int], Answer]) -> dict[str, Answer]:
+    """Asks all repositories at once, by name and number, so that a dead one costs its timeout only once."""
     with ThreadPoolExecutor(len(settings.repositories)) as pool:
-        return list(pool.map(lambda item: observe(settings, *item), settings.repositories.items()))
+        answers = pool.map(lambda item: question(*item), settings.repositories.items())
+        return dict(zip(settings.repositories, answers))
+
+
+def observe_all(settings: Settings) -> list[Observation]:
+    """Looks into all repositories."""
+    return list(each(settings, lambda name, number: observe(settings, name, number)).values())

@@ -37,6 +37,32 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """An operator's word at a fork: go on along `timeline`, given when `newest` was the newest one. What began later is a
+    new matter."""
+
+    timeline: int
+    newest: int
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    """WAL that a restore leaves behind: `count` segments of `timeline`, from `first` to `last`, all after the segment in
+    which the restored history parts from it. `decided`: an operator has chosen so."""
+
+    timeline: int
+    first: Segment
+    last: Segment
+    count: int
+    decided: bool
+
+
+# How many whole segments after the fork's own a clean end explains: a demotion archives one more by hand, with nothing but
+# the shutdown's checkpoint in it.
+EXPLAINED_SEGMENTS = 1
+
+
+@dataclass(frozen=True)
 class Reach:
     """How far a recovery gets: up to `end`, or only to just before `missing`, which leaves out `later` segments that the
     archive does hold. `stray` is a segment of a timeline that no history file leads to."""
@@ -56,14 +82,27 @@ def parse_segment(name: str) -> Segment | None:
     return Segment(int(digits[:8], 16), int(digits[8:16], 16) * SEGMENTS_PER_FOLDER + int(digits[16:], 16))
 
 
+def position(text: str) -> int:
+    """A position in the WAL as PostgreSQL writes it, "high/low"."""
+    high, low = (int(part, 16) for part in text.split("/"))
+    return high * 0x1_0000_0000 + low
+
+
+def written(number: int) -> str:
+    high, low = divmod(number, 0x1_0000_0000)
+    return f"{high:X}/{low:X}"
+
+
+def history_lines(text: str) -> list[tuple[int, int]]:
+    """[(timeline, the position where it was left)…] from a history file."""
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [(int(line[0]), position(line[1])) for line in lines]
+
+
 def parse_history(text: str) -> tuple[int, int] | None:
     """The last line of a timeline's history file: (timeline before it, segment number of the switch)."""
-    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines:
-        return None
-    timeline, position = lines[-1][0], lines[-1][1]
-    high, low = (int(part, 16) for part in position.split("/"))
-    return int(timeline), (high * 0x1_0000_0000 + low) // SEGMENT_BYTES
+    lines = history_lines(text)
+    return (lines[-1][0], lines[-1][1] // SEGMENT_BYTES) if lines else None
 
 
 def agree(one: Archive, other: Archive) -> bool:
@@ -84,6 +123,66 @@ def newest_timeline(start: int, archive: Archive) -> int:
     return timeline
 
 
+def target_timeline(start: int, archive: Archive, choice: Choice | None) -> int:
+    """The timeline that a restore from timeline `start` follows: the newest, unless the operator chose another when that was
+    the newest already."""
+    if choice is None:
+        return newest_timeline(start, archive)
+    newest = newest_timeline(choice.timeline, archive)
+    return newest if newest > choice.newest else choice.timeline
+
+
+def lineage(timeline: int, archive: Archive) -> dict[int, int | None]:
+    """{timeline: the segment in which its successor branched off…} from the oldest known one to `timeline`, which has none."""
+    path: dict[int, int | None] = {timeline: None}
+    while (switch := archive.switches.get(timeline)) is not None and switch[0] not in path:
+        timeline, path[switch[0]] = switch
+    return dict(sorted(path.items()))
+
+
+def honours(target: int, archive: Archive, choice: Choice | None) -> bool:
+    """Whether `target` is the chosen timeline, or comes from it by nothing that was there when it was chosen."""
+    if choice is None or choice.timeline == target:
+        return True
+    path = list(lineage(target, archive))
+    return choice.timeline in path and path[path.index(choice.timeline) + 1] > choice.newest
+
+
+def leads_to(target: int, stop: Segment, archive: Archive) -> bool:
+    """Whether a backup that ended in segment `stop` can be replayed along to timeline `target`. In the very segment of a
+    branch it can't be told from names."""
+    path = lineage(target, archive)
+    if stop.timeline not in path:
+        return False
+    branch = path[stop.timeline]
+    return branch is None or stop.number < branch
+
+
+def abandoned(first: int, target: int, archive: Archive, choice: Choice | None) -> list[Abandoned]:
+    """What a restore along `target` leaves behind, as far as it comes after number `first`, the oldest timeline first.
+
+    A crash leaves behind the segment of the fork and nothing after it. More means that somebody went on writing there.
+    """
+    path = lineage(target, archive)
+    found: list[Abandoned] = []
+    for timeline in sorted({segment.timeline for segment in archive.segments}):
+        parting = path[timeline] if timeline in path else archive.switches.get(timeline, (0, None))[1]
+        # Without one it is the restored timeline itself, one of which no history tells (see `Reach.stray`), or one so old
+        # that its history has expired.
+        if parting is None:
+            continue
+        after = [
+            number
+            for number in sorted(segment.number for segment in archive.segments if segment.timeline == timeline)
+            if number > parting and number >= first
+        ]
+        if after:
+            decided = choice is not None and timeline <= choice.newest and timeline != choice.timeline
+            ends = Segment(timeline, after[0]), Segment(timeline, after[-1])
+            found.append(Abandoned(timeline, *ends, len(after), decided))
+    return found
+
+
 def ancestry(start: int, newest: int, archive: Archive) -> list[tuple[int, int | None]]:
     """[(timeline, the segment in which its successor branched off)…] from `start` to `newest`, which has no successor.
 
@@ -98,12 +197,13 @@ def ancestry(start: int, newest: int, archive: Archive) -> list[tuple[int, int |
     return path
 
 
-def reach(start: Segment, stop: Segment, archive: Archive) -> Reach:
-    """Follows the archive from `start` to the end of the newest timeline.
+def reach(start: Segment, stop: Segment, archive: Archive, target: int | None = None) -> Reach:
+    """Follows the archive from `start` to the end of timeline `target`, by default the newest.
 
     `start` and `stop` are the first and the last segment that the backup needs to be consistent.
     """
-    path = ancestry(start.timeline, newest_timeline(start.timeline, archive), archive)
+    newest = newest_timeline(start.timeline if target is None else target, archive)
+    path = ancestry(start.timeline, newest if target is None else target, archive)
     if not path:
         return Reach(end=start, missing=start, later=0)
     needed = needed_segments(start.number, path, archive)
@@ -113,7 +213,7 @@ def reach(start: Segment, stop: Segment, archive: Archive) -> Reach:
         if segment not in archive.segments:
             return Reach(end=needed[-1], missing=segment, later=sum(s in archive.segments for s in needed[index:]))
     # PostgreSQL would take the number of such a timeline once more, and its WAL would collide with what is there.
-    stray = min((segment for segment in archive.segments if segment.timeline > path[-1][0]), default=None)
+    stray = min((segment for segment in archive.segments if segment.timeline > newest), default=None)
     return Reach(end=needed[-1], missing=None, later=0, stray=stray)
 
 

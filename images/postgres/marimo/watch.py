@@ -6,10 +6,11 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import claim
+from . import aside, claim, marker, member
 from .alarms import Measurement, Raised, alarms, announce
 from .events import emit, warn
 from .settings import Settings, read_settings
@@ -66,9 +67,13 @@ def size_of_files(folder: Path) -> int:
     return total
 
 
+def has_database(settings: Settings) -> bool:
+    return (settings.pgdata / "global" / "pg_control").exists()
+
+
 def database_missing(settings: Settings, known: bool) -> bool:
     """Whether this member has no whole database and waits for one in vain; what was known, while nobody can tell."""
-    if (settings.pgdata / "global" / "pg_control").exists():
+    if has_database(settings):
         return False
     try:
         return claim.nobody_helps()
@@ -76,17 +81,51 @@ def database_missing(settings: Settings, known: bool) -> bool:
         return known
 
 
-def measure(settings: Settings, failing: Failing | None, missing_since: float | None) -> Measurement:
+@dataclass
+class Postgres:
+    """What was seen of PostgreSQL: times are when a state began (monotonic seconds), None while it is not so."""
+
+    silent: float | None = None
+    starting: float | None = None
+    stuck: float | None = None
+    standing: member.Standing | None = None
+    starts: Sequence[member.Start] = ()
+
+    def look(self, settings: Settings) -> None:
+        now = time.monotonic()
+        answer, standing = member.ask()
+        # While it is copied or restored it is not expected to answer.
+        whole = has_database(settings) and marker.read(settings) is None
+        self.silent = (self.silent or now) if whole and answer is member.Answer.SILENT else None
+        self.starting = (self.starting or now) if whole and answer is member.Answer.STARTING else None
+        if standing is not None:
+            self.stuck = None if member.gets_on(standing, self.standing) else (self.stuck or now)
+            self.standing = standing
+        self.starts = member.remember(self.starts, member.postmaster_start(settings), now)
+
+
+def since(moment: float | None) -> float:
+    return time.monotonic() - moment if moment is not None else 0.0
+
+
+def measure(
+    settings: Settings, failing: Failing | None, missing_since: float | None, postgres: Postgres
+) -> Measurement:
     usage = shutil.disk_usage(settings.volume)
-    now = time.monotonic()
     return Measurement(
         volume_bytes=usage.total,
         free_bytes=usage.free,
         wal_bytes=size_of_files(settings.pgdata / "pg_wal"),
-        archive_failing_seconds=now - failing.since if failing else 0.0,
+        archive_failing_seconds=since(failing.since if failing else None),
         last_failed_wal=failing.segment if failing else "",
-        database_missing_seconds=now - missing_since if missing_since is not None else 0.0,
+        database_missing_seconds=since(missing_since),
         namespace=claim.namespace(),
+        silent_seconds=since(postgres.silent),
+        starting_seconds=since(postgres.starting),
+        restarts=max(0, len(postgres.starts) - 1),
+        stuck_seconds=since(postgres.stuck),
+        streams=postgres.standing is not None and postgres.standing.streams,
+        aside=tuple(aside.unseen(settings)),
     )
 
 
@@ -97,12 +136,15 @@ def main() -> int:
     raised: dict[str, Raised] = {}
     failing: Failing | None = None
     missing_since: float | None = None
+    postgres = Postgres()
     emit("watch-start", intervalSeconds=INTERVAL_SECONDS)
     while True:
         failing = ask_archiver(failing)
         missing = database_missing(settings, missing_since is not None)
         missing_since = (missing_since or time.monotonic()) if missing else None
-        lines, raised = announce(alarms(measure(settings, failing, missing_since)), raised, time.monotonic())
+        postgres.look(settings)
+        found = alarms(measure(settings, failing, missing_since, postgres))
+        lines, raised = announce(found, raised, time.monotonic())
         for line in lines:
             warn(line)
         if ended.wait(INTERVAL_SECONDS):
