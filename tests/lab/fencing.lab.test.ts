@@ -141,7 +141,10 @@ describe("Fencing", function () {
       await writer.stop();
     }
     assert.ok(silentAfter <= 28 + 1, `${silentAfter} s`);
-    assert.ok(silentAfter >= 28 - 7, `${silentAfter} s: a renewal is 5 s old at most, and takes 2 s at most`);
+    assert.ok(
+      silentAfter >= 28 - 10,
+      `${silentAfter} s: a renewal is 6 s old at most, and a busy machine takes its time`,
+    );
     assert.equal((await count()).lostWrites, 0);
     await until("it streams again", () => isFollowed(primary));
   });

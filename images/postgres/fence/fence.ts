@@ -126,7 +126,7 @@ export class Fence {
     if (this.state.state === "primary" && (this.isManual || this.gate.isOpen)) this.beat();
   }
 
-  private round(intent: Intent, veto?: () => boolean): Promise<void> {
+  private round(intent: Intent, veto?: () => boolean | Promise<boolean>): Promise<void> {
     return this.alone(() => this.keeper.round(intent, veto));
   }
 
@@ -272,7 +272,7 @@ export class Fence {
         let behind = undefined as string | undefined;
         await this.round(
           { wish: "write", position: this.lastPosition, words: this.wanted.words },
-          () => purpose === "promotion" && (behind = this.behind()) !== undefined,
+          async () => purpose === "promotion" && (behind = await this.behind()) !== undefined,
         );
         if (this.keeper.mayAcknowledge()) {
           this.expectedUntil = now() + DOWN_SECONDS;
@@ -297,18 +297,22 @@ export class Fence {
     }
   }
 
-  /** The writes that the other region handed over and that are not here yet, in words. */
-  private behind(): string | undefined {
+  /** The other region's writes that this member could have and doesn't, in words. */
+  private async behind(): Promise<string | undefined> {
     const { other } = this.keeper;
-    const end = other?.lease.position;
-    if (other?.lease.state !== "released" || end === undefined) return undefined;
-    if (this.wanted.words.some(({ lost, term }) => lost === "writes" && term === other.lease.term)) return undefined;
+    if (other === undefined || other.lease.holder === null || this.otherWriter() !== undefined) return undefined;
+    const { holder, state, term, position: end } = other.lease;
+    if (this.wanted.words.some((word) => word.lost === "writes" && word.term === term)) return undefined;
+    const waits = `it waits for the rest. If that is lost: confirmLost writes:${term}`;
+    if (state !== "released") {
+      const repositories = await this.postgres.archivedBeyond();
+      if (repositories.length === 0) return undefined;
+      return `the archive in ${repositories.join(" and ")} holds more than this member has replayed: ${waits}`;
+    }
     const here = this.state.position;
-    if (here && (here.timeline > end.timeline || lsnBytes(here.lsn) >= lsnBytes(end.lsn))) return undefined;
-    return (
-      `region ${other.lease.holder ?? "?"} handed over at ${end.lsn}, and this member has replayed up to ${here?.lsn ?? "?"}: ` +
-      `it waits for the rest, by streaming or from the archive. If it is lost: confirmLost writes:${other.lease.term}`
-    );
+    if (end === undefined || (here && here.timeline > end.timeline)) return undefined;
+    if (here && lsnBytes(here.lsn) >= lsnBytes(end.lsn)) return undefined;
+    return `region ${holder} handed over at ${end.lsn}, and this member has replayed up to ${here?.lsn ?? "nothing"}: ${waits}`;
   }
 
   /** Why the lease is not this region's, in words. */

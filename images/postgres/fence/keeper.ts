@@ -95,10 +95,10 @@ export class Keeper {
   }
 
   /** `veto`, asked when the vaults have been read, ends the round before anything is written. */
-  async round({ wish, position, words }: Intent, veto?: () => boolean): Promise<void> {
+  async round({ wish, position, words }: Intent, veto?: () => boolean | Promise<boolean>): Promise<void> {
     const startedAt = now();
     const readings = await this.read();
-    if (veto?.() === true) return;
+    if ((await veto?.()) === true) return;
     const { member, writes } = decide(
       this.member,
       { startedAt, readings, wish, lost: this.lost(words, startedAt), position },

@@ -1,9 +1,11 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Client } from "pg";
+import { z } from "zod";
 import { fence, type FenceStatus, lsnBytes, type Synchronous } from "../../../domain/fence";
 import { names } from "../../../domain/names";
 import { paths } from "../../../domain/paths";
+import { messageOf, say } from "./log";
 
 export type PostgresState = FenceStatus["postgres"];
 
@@ -37,6 +39,11 @@ const flushedQuery = `
                                     AND r.application_name <> '${fence.gate}')::text AS region,
          max(r.flush_lsn) FILTER (WHERE s.slot_name = '${names.otherRegionSlot}')::text AS "cross-region"
     FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid`;
+
+/** What `marimo-archive-end` prints. */
+const ArchiveEnd = z.object({
+  repositories: z.record(z.string(), z.object({ reached: z.enum(["yes", "within", "no"]).optional() })),
+});
 
 /** Applications come over the network; Patroni, `watch` and this fence by the socket. */
 const endClients = `
@@ -170,6 +177,22 @@ export class Postgres {
         ?.slice(label.length)
         .trim();
     return value("Database cluster state:") === "shut down" ? value("Latest checkpoint location:") : undefined;
+  }
+
+  /**
+   * Repositories that hold more WAL of this timeline than the member has replayed. One that can't be read is left out: a
+   * promotion must not depend on a store that may be gone.
+   */
+  async archivedBeyond(): Promise<string[]> {
+    let output: string;
+    try {
+      output = (await run("marimo-archive-end", [])).stdout;
+    } catch (error) {
+      say(`marimo-archive-end: ${messageOf(error)}`);
+      return [];
+    }
+    const { repositories } = ArchiveEnd.parse(JSON.parse(output));
+    return Object.entries(repositories).flatMap(([name, { reached }]) => (reached === "no" ? [name] : []));
   }
 
   private async readBeat(): Promise<number> {
