@@ -3,7 +3,7 @@ import { createRegion, destroyRegion } from "../../lab/regions";
 import { countAcknowledged } from "../../lab/workload/count";
 import { clock } from "../../lab/workload/ledger";
 import { startWriter } from "../../lab/workload/writer";
-import { ask, becomesWritable, dissolvePair, isFollowed, makePair, type Region, secondary } from "./pair";
+import { ask, dissolvePair, isFollowed, makePair, type Region, secondary } from "./pair";
 import { goesOn, newLedger, primary, succeed, until } from "./region";
 
 const labelsOf = async ({ kubectl }: Region): Promise<string> =>
