@@ -280,7 +280,9 @@ export class Fence {
           await this.allowArchiving();
           return { granted: true };
         }
-        const why = behind ?? this.whyNot();
+        const unlinked =
+          purpose === "promotion" && this.state.streaming !== true ? ". This member does not stream from it" : "";
+        const why = (behind ?? this.whyNot()) + unlinked;
         if (signal.aborted) return { granted: false, why: "nobody waits any more" };
         if (purpose === "start" && (now() - began > START_SECONDS || this.otherWriter() !== undefined)) {
           return { granted: false, why };

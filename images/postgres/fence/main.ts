@@ -4,14 +4,22 @@ import { messageOf, say } from "./log";
 // Loaded here: the clouds' SDKs take longer to start than a promotion should wait for its question.
 const serve = async (): Promise<number> => (await import("./serve.js")).serve();
 
-const take = async (purpose: string): Promise<number> => {
+const take = async (purpose: string): Promise<boolean> => {
   const answer = await askToTake(purpose, (why) => {
     say(`fence: waiting: ${why}`);
   });
-  if (answer.granted) return 0;
-  say(answer.why);
+  if (!answer.granted) say(answer.why);
+  return answer.granted;
+};
+
+const mayPromote = async (): Promise<number> => {
+  if (await take("promotion")) return 0;
+  // Patroni, whose child this is, would remember the refusal and leave the next promotion to a member that follows nobody.
+  process.kill(process.ppid, "SIGTERM");
   return 1;
 };
+
+const mayStart = async (): Promise<number> => ((await take("start")) ? 0 : 1);
 
 const status = async (): Promise<number> => {
   console.log(JSON.stringify(await askForStatus()));
@@ -22,8 +30,8 @@ const status = async (): Promise<number> => {
 const commands: Record<string, () => Promise<number>> = {
   serve,
   status,
-  "may-promote": () => take("promotion"),
-  "may-start": () => take("start"),
+  "may-promote": mayPromote,
+  "may-start": mayStart,
 };
 
 const [, , name = ""] = process.argv;
