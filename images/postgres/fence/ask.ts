@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { fence } from "../../../domain/fence";
 import type { Answer } from "./fence";
+import { messageOf } from "./log";
 
 const AGAIN_MS = 200;
 
@@ -31,14 +32,21 @@ async function* lines(answer: NodeJS.ReadableStream): AsyncGenerator {
   for await (const line of createInterface({ input: answer })) yield JSON.parse(line);
 }
 
-/** Asks for the lease, and tells why it is not there yet. */
+/** Asks for the lease, and tells why it is not there yet. A fence that ends meanwhile is started again, and asked again. */
 export const askToTake = async (purpose: string, report: (why: string) => void): Promise<Answer> => {
-  for await (const line of lines(await connectPatiently(`/take/${purpose}`, report))) {
-    const answer = line as Answer | { waiting: string };
-    if ("waiting" in answer) report(answer.waiting);
-    else return answer;
+  for (;;) {
+    try {
+      for await (const line of lines(await connectPatiently(`/take/${purpose}`, report))) {
+        const answer = line as Answer | { waiting: string };
+        if ("waiting" in answer) report(answer.waiting);
+        else return answer;
+      }
+      report("the member's fence broke off its answer");
+    } catch (error) {
+      report(`the member's fence broke off its answer (${messageOf(error)})`);
+    }
+    await delay(AGAIN_MS);
   }
-  return { granted: false, why: "the member's fence broke off its answer" };
 };
 
 export const askForStatus = async (): Promise<unknown> => {
