@@ -1,14 +1,18 @@
+import { log } from "@pulumi/pulumi";
 import { MarimoNamespace } from "../components/marimoNamespace";
 import { PostgresCluster } from "../components/postgresCluster";
 import { regionCluster } from "../components/regionCluster";
 import { SharedSecrets } from "../components/sharedSecrets";
 import type { RegionConfig } from "../config";
 import { identityAnnotations } from "../domain/repository";
+import { roleInWords } from "../domain/role";
 
 /** One region, primary or standby: everything in it can be lost, and built again from git and the vaults. */
 export const region = (config: RegionConfig) => {
   const cluster = regionCluster({ ...config.cluster, region: config.region });
   const inCluster = { providers: [cluster] };
+
+  void log.info(roleInWords({ ...config, ...config.postgres }));
 
   // A region that stands alone makes its own. When its state is lost, the restored database gets new ones.
   const shared = config.sharedSecrets ?? new SharedSecrets("shared");

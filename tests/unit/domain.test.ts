@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parse } from "yaml";
 import { Duration } from "../../domain/duration";
+import { roleInWords } from "../../domain/role";
 import { labels, renderPatroni, renderSharedSettings, type SharedSettingsArgs, timing } from "../../domain/patroni";
 import { postgresParameters } from "../../domain/parameters";
 import { type PgBackRestArgs, renderBackupJobConfiguration, renderMemberConfiguration } from "../../domain/pgbackrest";
@@ -164,5 +165,16 @@ describe("patroni.yml", () => {
       restore_command: 'pgbackrest --stanza=marimo archive-get %f "%p"',
     });
     assert.deepEqual(rest["slots"], { other_region: { type: "physical", cluster_type: "primary" } });
+  });
+});
+
+describe("a role in words", () => {
+  const region = { region: "b", otherRegion: { host: "a.example.com", port: 5432 }, fencing: "lease" } as const;
+
+  it("says who takes writes, and what has to come first", () => {
+    assert.match(roleInWords({ ...region, role: "primary" }), /takes writes as soon as it holds the writer's lease/);
+    assert.match(roleInWords({ ...region, role: "standby" }), /follows a\.example\.com:5432 and takes no writes/);
+    assert.match(roleInWords({ ...region, role: "primary", fencing: "manual" }), /Nothing stops a\.example\.com:5432/);
+    assert.match(roleInWords({ ...region, role: "primary", otherRegion: undefined }), /no other region/);
   });
 });
