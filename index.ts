@@ -1,6 +1,8 @@
 import "./lazySdk";
 import { isGlobal, loadGlobal, loadRegion } from "./config";
-import { global } from "./stacks/global";
-import { region } from "./stacks/region";
 
-export = isGlobal() ? global(loadGlobal()) : region(loadRegion());
+// A stack loads its own clouds' SDK and no other's: loading is most of what a preview of this program takes.
+export = async () =>
+  isGlobal()
+    ? (await import("./stacks/global")).global(loadGlobal())
+    : (await import("./stacks/region")).region(loadRegion());

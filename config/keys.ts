@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseWords, synchronousModes } from "../domain/fence";
 import type { Address } from "../domain/patroni";
 import { Size } from "../domain/size";
+import { fullBackupInterval } from "../domain/vault";
 
 /** What a configuration key accepts. Pulumi hands every value over as text. */
 export interface Key<T> {
@@ -203,7 +204,12 @@ export const regionKeys = {
   repositoryPath: text(/^(\/[a-zA-Z0-9._-]+)+$/, "an absolute folder inside the bucket", "/marimo", {
     default: "/marimo",
   }),
-  retentionDays: whole(7, 3650, 90, "days"),
+  retentionDays: {
+    ...whole(fullBackupInterval.days, 3650, 90, "days"),
+    limit:
+      `a whole number of days from ${fullBackupInterval.days} to 3650. Full backups are ${fullBackupInterval.days} days apart, and a ` +
+      "shorter time would promise a way back that no backup gives",
+  },
   storeCa: optionalText(/^-----BEGIN CERTIFICATE-----[^]+$/, "certificates in PEM, or nothing", "CERTIFICATES"),
   repositoryCipher: secret(/^.{32,}$/, "a passphrase of 32 characters or more"),
   s3Bucket: optionalText(

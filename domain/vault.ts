@@ -132,8 +132,8 @@ export const keyRotation = Duration.days(365);
  * Google's predefined pairs of regions that its key management serves too. Only a pair can have turbo replication.
  * https://cloud.google.com/storage/docs/locations
  */
-export const dualRegions: readonly string[] = ["ASIA1", "EUR4", "NAM4"];
+export const dualRegions = ["ASIA1", "EUR4", "NAM4"] as const;
 
 /** Turbo replication copies into the second region within 15 minutes: https://cloud.google.com/storage/docs/availability-durability#turbo-replication */
 export const replicationOf = (location: string): "ASYNC_TURBO" | "DEFAULT" =>
-  dualRegions.includes(location) ? "ASYNC_TURBO" : "DEFAULT";
+  (dualRegions as readonly string[]).includes(location) ? "ASYNC_TURBO" : "DEFAULT";

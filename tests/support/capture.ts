@@ -100,7 +100,7 @@ const computed = (type: string, name: string): Record<string, string> => {
     case "tls:index/locallySignedCert:LocallySignedCert":
       return { certPem: `<certificate ${name}>` };
     case "aws:kms/key:Key":
-      return { arn: `<ARN ${name}>`, keyId: `<key ID ${name}>` };
+      return { arn: `<ARN ${name}>`, keyId: `<ID ${name}>` };
     case "gcp:serviceaccount/account:Account":
       return { name: `<account ${name}>`, email: `<e-mail ${name}>`, member: `<member ${name}>` };
     case "gcp:projects/iAMCustomRole:IAMCustomRole":
