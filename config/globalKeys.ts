@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { longestTtl } from "../domain/dns";
 import { port } from "../domain/patroni";
-import { choice, key, optionalText, whole } from "./keys";
+import { choice, key, optionalText, regionKeys, whole } from "./keys";
 import { vaultKeys } from "./vaultKeys";
 
 // https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html
@@ -45,6 +45,7 @@ export const globalKeys = {
     { default: String(port.writable) },
   ),
   ...vaultKeys,
+  policyExceptions: regionKeys.policyExceptions,
 } as const;
 
 export type GlobalValues = { [K in keyof typeof globalKeys]: z.output<(typeof globalKeys)[K]["type"]> };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseExceptions } from "../domain/exceptions";
 import { parseWords, synchronousModes } from "../domain/fence";
 import type { Address } from "../domain/patroni";
 import { Size } from "../domain/size";
@@ -110,6 +111,22 @@ const SharedSecretValues = z.strictObject({
   /** The authority that signs both regions' certificates, PEM. */
   authority: z.strictObject({ key: z.string().min(1), certificate: z.string().min(1) }),
 });
+
+/** A key of every stack. */
+const policyExceptions = key(
+  z.string().refine((value) => {
+    try {
+      parseExceptions(value);
+      return true;
+    } catch (error) {
+      if (error instanceof RangeError) return false;
+      throw error;
+    }
+  }),
+  "RULE because REASON (ten characters or more), several of them with a semicolon between, or nothing",
+  "vaults-locked because this environment is thrown away every week",
+  { default: "" },
+);
 
 /** Every key that a region's stack reads, without the project's prefix. `Pulumi.yaml` describes the same keys. */
 export const regionKeys = {
@@ -233,6 +250,7 @@ export const regionKeys = {
   gcsKeyType: choice(["auto", "service", "token"], "auto"),
   gcsServiceAccount: optionalText(/^[^@\s]+@[^@\s]+$/, "a service account's e-mail, or nothing", "EMAIL"),
   gcsKey: secret(/^[^]+$/, "a token, or the JSON of a service account"),
+  policyExceptions,
 } as const;
 
 export type RegionValues = { [K in keyof typeof regionKeys]: z.output<(typeof regionKeys)[K]["type"]> };

@@ -1,39 +1,14 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { isSecret, output, runtime } from "@pulumi/pulumi";
-import { parse } from "yaml";
 import { isGlobal, loadGlobal } from "../../config";
 import { regionKeys } from "../../config/keys";
 import { global } from "../../stacks/global";
 import { capture } from "../support/capture";
 import { assertGolden } from "../support/golden";
+import { captureProduction, lostState, useConfiguration } from "../support/production";
 
 const use = (configuration: Record<string, string> = {}) => {
-  runtime.setAllConfig({ "marimo-dr:role": "global", ...configuration });
-  process.env["PULUMI_CONFIG_SECRET_KEYS"] = JSON.stringify(["marimo-dr:repositoryCipher", "marimo-dr:sharedSecrets"]);
-};
-
-const production = (): Record<string, string> => {
-  const file = readFileSync(join(__dirname, "../../Pulumi.global.yaml"), "utf8");
-  return (parse(file) as { config: Record<string, string> }).config;
-};
-
-/** What the configuration gets from the escrow when Pulumi's state is lost. */
-const lost = {
-  "marimo-dr:adopt": "true",
-  "marimo-dr:adoptKeyId": "mrk-1234",
-  "marimo-dr:adoptSecretArn":
-    "arn:aws:secretsmanager:eu-central-1:123456789012:secret:marimo-production/shared-secrets-a",
-  "marimo-dr:repositoryCipher": "the passphrase, of more than 32 characters",
-  "marimo-dr:sharedSecrets": JSON.stringify({
-    ...{
-      superuser: "the superuser's password",
-      replication: "the replication password",
-      rewind: "the rewind password",
-    },
-    authority: { key: "the authority's key", certificate: "the authority's certificate" },
-  }),
+  useConfiguration({ "marimo-dr:role": "global", ...configuration });
 };
 
 describe("the stack global", () => {
@@ -42,8 +17,7 @@ describe("the stack global", () => {
   });
 
   it("declares what the golden file holds: production on AWS and Google Cloud", async () => {
-    use(production());
-    assertGolden("global", await capture(() => global(loadGlobal())));
+    assertGolden("global", await captureProduction("global"));
   });
 
   it("alone, without clouds, makes what the regions hold alike and nothing else", async () => {
@@ -51,19 +25,16 @@ describe("the stack global", () => {
   });
 
   it("all that can't be made again is protected, and outlives the stack", async () => {
-    use(production());
     const stateful =
       /^aws:(s3|kms|secretsmanager\/secret:)|^gcp:(storage\/bucket:|kms\/(keyRing|cryptoKey):|secretmanager\/secret:)/;
-    const kept = (await capture(() => global(loadGlobal()))).filter(({ type }) => stateful.test(type));
+    const kept = (await captureProduction("global")).filter(({ type }) => stateful.test(type));
     assert.equal(kept.length, 16);
     for (const { name, options } of kept) assert.ok(options?.protect && options.retainOnDelete, name);
   });
 
   it("with Pulumi's state lost, adopts all that the clouds give a name once, and makes no secret anew", async () => {
-    use(production());
-    const before = await capture(() => global(loadGlobal()));
-    use({ ...production(), ...lost });
-    const after = await capture(() => global(loadGlobal()));
+    const before = await captureProduction("global");
+    const after = await captureProduction("global", lostState);
     const random = /^(random|tls):|SharedSecrets|RepositoryCipher|CertificateAuthority/;
     assert.deepEqual(
       after.map(({ name }) => name),
@@ -77,8 +48,7 @@ describe("the stack global", () => {
   });
 
   it("wrong credentials are refused before they can drop anything from the state", async () => {
-    use(production());
-    const [aws] = (await capture(() => global(loadGlobal()))).filter(({ type }) => type === "pulumi:providers:aws");
+    const [aws] = (await captureProduction("global")).filter(({ type }) => type === "pulumi:providers:aws");
     assert.equal(aws?.inputs["allowedAccountIds"], '["123456789012"]');
   });
 
@@ -95,10 +65,9 @@ describe("the stack global", () => {
   });
 
   it("takes no secret out in plain text", async () => {
-    use({ ...production(), ...lost });
-    const captured = await capture(() => global(loadGlobal()));
+    const captured = await captureProduction("global", lostState);
     const plain = JSON.stringify(captured, (key, value: unknown) => (key === "(secret)" ? undefined : value));
-    for (const text of ["the passphrase", "password", "the authority's key", "<key "]) {
+    for (const text of ["a passphrase", "password", "the authority's key", "<key "]) {
       assert.ok(!plain.includes(text), text);
     }
   });
