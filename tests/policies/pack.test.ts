@@ -1,57 +1,68 @@
 import assert from "node:assert/strict";
-import type { ReportViolation, ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
+import type { ReportViolation, ResourceValidationArgs, StackValidationArgs } from "@pulumi/policy";
 import fc from "fast-check";
 import { parseExceptions } from "../../domain/exceptions";
 import { policiesOf } from "../../policies/pack";
-import type { Rule } from "../../policies/rule";
+import type { Rule, StackFiles } from "../../policies/rule";
 import { rules } from "../../policies/rules";
 
-const named = (name: string, exceptions = "") => {
-  const policy = policiesOf(rules, parseExceptions(exceptions), () => ({})).find((one) => one.name === name);
-  assert.ok(policy, name);
-  return policy;
-};
+const bucket = (protect: boolean) => ({
+  type: "aws:s3/bucket:Bucket",
+  name: "vault",
+  urn: "urn:pulumi:primary::marimo-dr::aws:s3/bucket:Bucket::vault",
+  props: { forceDestroy: true },
+  opts: { protect },
+});
 
-const bucket = (protect: boolean) =>
-  ({ type: "aws:s3/bucket:Bucket", name: "vault", props: {}, opts: { protect } }) as unknown as Parameters<
-    Extract<ResourceValidationPolicy["validateResource"], (...rest: never[]) => unknown>
-  >[0];
-
-const reportsOf = async (run: (report: ReportViolation) => unknown): Promise<string[]> => {
-  const reports: string[] = [];
-  await run((message) => reports.push(typeof message === "string" ? message : JSON.stringify(message)));
-  return reports;
+/** What the pack reports of an unprotected bucket that is emptied when it is deleted, by policy, with the stack's exceptions. */
+const reports = async (policyExceptions?: string): Promise<Record<string, string[]>> => {
+  const files: StackFiles = { primary: { role: "primary", ...(policyExceptions && { policyExceptions }) } };
+  const said: Record<string, string[]> = {};
+  for (const policy of policiesOf(rules, files)) {
+    const report: ReportViolation = (message) => {
+      (said[policy.name] ??= []).push(typeof message === "string" ? message : JSON.stringify(message));
+    };
+    const resource = bucket(false) as unknown as ResourceValidationArgs;
+    if ("validateStack" in policy) {
+      await policy.validateStack({ resources: [resource] } as unknown as StackValidationArgs, report);
+    } else for (const validate of [policy.validateResource].flat()) await validate?.(resource, report);
+  }
+  return said;
 };
 
 describe("the policy pack", () => {
   it("has every rule, and each stops a run", () => {
-    const policies = policiesOf(rules, [], () => ({}));
+    const policies = policiesOf(rules, {});
     assert.deepEqual(
       policies.map(({ name }) => name),
-      rules.map(({ name }) => name),
+      [...rules.map(({ name }) => name), "exceptions-said", "exceptions-known"],
     );
-    for (const { name, enforcementLevel } of policies) assert.equal(enforcementLevel, "mandatory", name);
+    for (const { name, enforcementLevel } of policies) {
+      assert.equal(enforcementLevel, name === "exceptions-said" ? "advisory" : "mandatory", name);
+    }
   });
 
-  it("hands a resource to its rule, and the rule's words to the engine", async () => {
-    const { validateResource } = named("vaults-protected") as ResourceValidationPolicy;
-    assert.ok(typeof validateResource === "function");
-    assert.deepEqual(await reportsOf((report) => validateResource(bucket(true), report)), []);
-    assert.match((await reportsOf((report) => validateResource(bucket(false), report))).join(), /not protected/);
+  it("hands resources to the rules, and their words to the engine", async () => {
+    const said = await reports();
+    assert.deepEqual(Object.keys(said), [
+      ...["vaults-protected", "vaults-never-force-destroyed", "vaults-versioned", "vaults-locked"],
+    ]);
+    assert.match(said["vaults-protected"]?.join() ?? "", /not protected/);
   });
 
   it("an exception is not enforced, and says its reason in each run", async () => {
-    const policy = named("vaults-protected", "vaults-protected because this environment is thrown away every week");
-    assert.equal(policy.enforcementLevel, "advisory");
-    const said = await reportsOf((report) => (policy as StackValidationPolicy).validateStack({} as never, report));
-    assert.match(said.join(), /vaults-protected is switched off, because this environment is thrown away every week/);
+    const { "exceptions-said": reasons, ...others } = await reports(
+      "vaults-protected because this environment is thrown away every week; vaults-locked because it holds no real data",
+    );
+    assert.deepEqual(Object.keys(others), ["vaults-never-force-destroyed", "vaults-versioned"]);
+    assert.match(reasons?.[0] ?? "", /vaults-protected is switched off.*thrown away every week/);
+    assert.equal(reasons?.length, 2);
   });
 
-  it("refuses an exception of a rule that there isn't", () => {
-    assert.throws(
-      () => named("vaults-protected", "vault-protected because of a spelling mistake"),
-      /"vault-protected", which is not a rule/,
-    );
+  it("refuses an exception of a rule that there isn't", async () => {
+    const said = await reports("vault-protected because of a spelling mistake");
+    assert.match(said["exceptions-known"]?.join() ?? "", /"vault-protected", which is not a rule/);
+    assert.ok(said["vaults-protected"]);
   });
 
   it("an exception needs its reason", () => {
