@@ -21,7 +21,11 @@ export const readStackFiles = (folder: string): StackFiles =>
       if (stack === undefined) return [];
       const { config } = parse(readFileSync(join(folder, file), "utf8")) as { config?: Record<string, unknown> };
       const given = Object.fromEntries(
-        Object.entries(config ?? {}).map(([key, value]) => [key.replace(/^[^:]*:/, ""), value]),
+        Object.entries(config ?? {}).map(([key, value]) => [
+          key.replace(/^[^:]*:/, ""),
+          // Pulumi hands every plain value over as text.
+          typeof value === "number" || typeof value === "boolean" ? String(value) : value,
+        ]),
       );
       return [[stack, { ...defaultsOf(given["role"]), ...given }]];
     }),
