@@ -1,4 +1,4 @@
-import { type Change, inputAt } from "./plan";
+import { type Change, inputAt, type Plan } from "./plan";
 
 /** What a plan does to one promise, in words that need no knowledge of Pulumi. */
 export interface Finding {
@@ -269,7 +269,7 @@ const reviewers: readonly Reviewer[] = [settings, repositories, schedules, membe
 const weights = ["danger", "worse", "note", "better"] as const;
 
 /** What a plan does to the recovery's promises, the gravest first. */
-export const review = (changes: readonly Change[]): Finding[] => {
+export const review = ({ changes }: Plan): Finding[] => {
   const findings = changes.flatMap((change) => reviewers.flatMap((reviewer) => reviewer(change)));
   return weights.flatMap((weight) => findings.filter((finding) => finding.weight === weight));
 };
@@ -277,7 +277,7 @@ export const review = (changes: readonly Change[]): Finding[] => {
 const signs = { danger: "⛔", worse: "🔻", note: "ℹ️", better: "🔺" } as const;
 
 /** A review as a pull request's comment shows it. */
-export const renderReview = (stack: string, findings: readonly Finding[]): string =>
+export const renderReview = ({ stack }: Plan, findings: readonly Finding[]): string =>
   [
     `### What this does to recovery: ${stack}`,
     "",

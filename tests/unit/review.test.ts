@@ -62,7 +62,8 @@ const edited = async (stack: Production, name: string, change: (step: Step & { n
 describe("the review of a plan", () => {
   it("of no change finds nothing, and says so", async () => {
     assert.deepEqual(await changing("primary", {}), []);
-    assert.match(renderReview("primary", []), /recovery: primary\n\nNothing that this review knows of/);
+    const plan = readPlan(JSON.stringify({ steps: planOf(await captureProduction("primary"), []) }));
+    assert.match(renderReview(plan, []), /recovery: primary\n\nNothing that this review knows of/);
   });
 
   it("a promotion: this region takes writes, and backups begin", async () => {
@@ -194,7 +195,7 @@ describe("the review of a plan", () => {
 
   it("comes with the gravest first, in a table that a bar doesn't break", () => {
     const finding = (weight: Finding["weight"]): Finding => ({ weight, about: "RPO", text: `a | ${weight}` });
-    const text = renderReview("primary", [finding("danger"), finding("better")]);
+    const text = renderReview({ stack: "primary", changes: [] }, [finding("danger"), finding("better")]);
     assert.match(text, /\| ⛔ \| RPO \| a \\\| danger \|\n\| 🔺 \| RPO \| a \\\| better \|/);
   });
 
