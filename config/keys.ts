@@ -237,7 +237,7 @@ export const regionKeys = {
   s3Region: optionalText(/^[a-z0-9-]+$/, "an S3 region", "eu-central-1"),
   s3Endpoint: optionalText(hostPort, "HOST or HOST:PORT, or nothing for AWS", "s3.example.com:443"),
   s3UriStyle: choice(["host", "path"], "host"),
-  s3KeyType: choice(["auto", "web-id", "shared"], "auto"),
+  s3KeyType: choice(["auto", "pod-id", "web-id", "shared"], "auto"),
   s3RoleArn: optionalText(/^arn:aws[a-z-]*:iam::[0-9]{12}:role\/.+$/, "an IAM role's ARN, or nothing", "ARN"),
   s3AccessKey: secret(/^\S+$/, "an access key"),
   s3SecretKey: secret(/^\S+$/, "a secret key"),
