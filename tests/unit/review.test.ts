@@ -89,7 +89,7 @@ describe("the review of a plan", () => {
   });
 
   it("a vault that is left out, and one that comes", async () => {
-    const one = { "marimo-dr:repositories": "s3" };
+    const one = { "marimo-dr:repositories": "s3", "marimo-dr:confirmLost": "gcs:1" };
     assert.match(
       (await changing("primary", one))[0] ?? "",
       /^danger RPO: The gcs vault gets no WAL and no backups any more/,
