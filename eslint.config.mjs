@@ -12,11 +12,11 @@ export default tseslint.config(
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
     },
   },
-  { files: ["eslint.config.mjs", "ops/dr.js"], extends: [tseslint.configs.disableTypeChecked] },
+  { files: ["eslint.config.mjs", "ops/dr.js", "policies/index.js"], extends: [tseslint.configs.disableTypeChecked] },
   {
-    // Node loads it before anything that could translate it.
-    files: ["ops/dr.js"],
-    languageOptions: { globals: { require: "readonly" } },
+    // Node and Pulumi load them before anything that could translate them.
+    files: ["ops/dr.js", "policies/index.js"],
+    languageOptions: { sourceType: "commonjs", globals: { require: "readonly" } },
     rules: { "@typescript-eslint/no-require-imports": "off" },
   },
 );

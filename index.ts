@@ -1,6 +1,11 @@
 import "./lazySdk";
 import { isGlobal, loadGlobal, loadRegion } from "./config";
-import { global } from "./stacks/global";
-import { region } from "./stacks/region";
+import type { global } from "./stacks/global";
+import type { region } from "./stacks/region";
 
-export = isGlobal() ? global(loadGlobal()) : region(loadRegion());
+// A stack loads the SDK of its own clouds and no other's: loading is most of what a preview of this program takes.
+const load = (stack: string): unknown => module.require(`./stacks/${stack}`);
+
+export = isGlobal()
+  ? (load("global") as { global: typeof global }).global(loadGlobal())
+  : (load("region") as { region: typeof region }).region(loadRegion());

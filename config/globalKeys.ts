@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { longestTtl } from "../domain/dns";
 import { port } from "../domain/patroni";
-import { choice, key, optionalText, whole } from "./keys";
+import { choice, key, optionalText, regionKeys, whole } from "./keys";
+import { vaultKeys } from "./vaultKeys";
 
 // https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html
 const domain = /^([a-z0-9_]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -43,6 +44,8 @@ export const globalKeys = {
     String(port.writable),
     { default: String(port.writable) },
   ),
+  ...vaultKeys,
+  policyExceptions: regionKeys.policyExceptions,
 } as const;
 
 export type GlobalValues = { [K in keyof typeof globalKeys]: z.output<(typeof globalKeys)[K]["type"]> };

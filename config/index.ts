@@ -6,6 +6,8 @@ import type { Fencing, Synchronous, Word } from "../domain/fence";
 import type { Address, ReplicationAccess, Role } from "../domain/patroni";
 import type { Repository, RepositoryName } from "../domain/repository";
 import { Size } from "../domain/size";
+import type { ClusterName } from "../domain/trust";
+import type { VaultTimes } from "../domain/vault";
 import type { GlobalValues } from "./globalKeys";
 import type { RegionValues } from "./keys";
 import { parseRegion, type RawConfiguration } from "./parse";
@@ -66,8 +68,44 @@ export interface RegionConfig {
   readonly sharedSecrets: SharedSecrets | undefined;
 }
 
+/** The vaults, and who may use them. */
+export interface VaultConfig {
+  readonly environment: string;
+  readonly namespace: string;
+  readonly repositoryPath: string;
+  readonly times: VaultTimes;
+  /** Whether Pulumi's state was lost, and what exists is to be taken over. */
+  readonly adopt: boolean;
+  readonly aws:
+    | {
+        readonly account: string;
+        readonly region: string;
+        readonly replicaRegion: string;
+        readonly bucket: string;
+        readonly eksCluster: ClusterName | undefined;
+        readonly gkeCluster: (ClusterName & { readonly project: string }) | undefined;
+        readonly adoptKeyId: string | undefined;
+        readonly adoptSecretArn: string | undefined;
+      }
+    | undefined;
+  readonly gcp:
+    | {
+        readonly project: string;
+        readonly projectNumber: string;
+        readonly location: string;
+        readonly bucket: string;
+      }
+    | undefined;
+}
+
 /** The configuration of the stack global, parsed. */
 export interface GlobalConfig {
+  /** @default no vault: buckets and identities exist already */
+  readonly vault: VaultConfig | undefined;
+  /** The value of that key of the regions. @default the stack makes it */
+  readonly sharedSecrets: Output<string> | undefined;
+  /** @default the stack makes it, where there is a vault */
+  readonly repositoryCipher: Output<string> | undefined;
   /** @default there is no name that leads to the region that takes writes */
   readonly dns: ({ readonly provider: DnsProvider } & Failover) | undefined;
 }
@@ -146,7 +184,43 @@ const structure = (values: RegionValues): RegionConfig => ({
   sharedSecrets: values.sharedSecrets && sharedSecretsOf(values.sharedSecrets),
 });
 
+const vaultOf = (values: GlobalValues): VaultConfig => ({
+  environment: values.environment,
+  namespace: values.namespace,
+  repositoryPath: values.repositoryPath,
+  times: {
+    retention: Duration.days(values.retentionDays),
+    dumps: Duration.days(values.dumpDays),
+    undelete: Duration.days(values.undeleteDays),
+    lock: Duration.days(values.lockDays),
+  },
+  adopt: values.adopt === "true",
+  aws: values.vaults.includes("s3")
+    ? {
+        account: known(values.awsAccount),
+        region: known(values.s3Region),
+        replicaRegion: known(values.awsReplicaRegion),
+        bucket: known(values.s3Bucket),
+        eksCluster: values.eksCluster,
+        gkeCluster: values.gkeCluster && { ...values.gkeCluster, project: known(values.gcpProject) },
+        adoptKeyId: values.adoptKeyId,
+        adoptSecretArn: values.adoptSecretArn,
+      }
+    : undefined,
+  gcp: values.vaults.includes("gcs")
+    ? {
+        project: known(values.gcpProject),
+        projectNumber: known(values.gcpProjectNumber),
+        location: values.gcsLocation,
+        bucket: known(values.gcsBucket),
+      }
+    : undefined,
+});
+
 const globalOf = (values: GlobalValues): GlobalConfig => ({
+  vault: values.vaults.length > 0 ? vaultOf(values) : undefined,
+  sharedSecrets: secretly(values.sharedSecrets && JSON.stringify(values.sharedSecrets)),
+  repositoryCipher: secretly(values.repositoryCipher),
   dns:
     values.dnsProvider === "none"
       ? undefined

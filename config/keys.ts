@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { parseExceptions } from "../domain/exceptions";
 import { parseWords, synchronousModes } from "../domain/fence";
 import type { Address } from "../domain/patroni";
 import { Size } from "../domain/size";
+import { fullBackupInterval } from "../domain/vault";
 
 /** What a configuration key accepts. Pulumi hands every value over as text. */
 export interface Key<T> {
@@ -110,6 +112,22 @@ const SharedSecretValues = z.strictObject({
   authority: z.strictObject({ key: z.string().min(1), certificate: z.string().min(1) }),
 });
 
+/** A key of every stack. */
+const policyExceptions = key(
+  z.string().refine((value) => {
+    try {
+      parseExceptions(value);
+      return true;
+    } catch (error) {
+      if (error instanceof RangeError) return false;
+      throw error;
+    }
+  }),
+  "RULE because REASON (ten characters or more), several of them with a semicolon between, or nothing",
+  "vaults-locked because this environment is thrown away every week",
+  { default: "" },
+);
+
 /** Every key that a region's stack reads, without the project's prefix. `Pulumi.yaml` describes the same keys. */
 export const regionKeys = {
   role: key(
@@ -203,7 +221,12 @@ export const regionKeys = {
   repositoryPath: text(/^(\/[a-zA-Z0-9._-]+)+$/, "an absolute folder inside the bucket", "/marimo", {
     default: "/marimo",
   }),
-  retentionDays: whole(7, 3650, 90, "days"),
+  retentionDays: {
+    ...whole(fullBackupInterval.days, 3650, 90, "days"),
+    limit:
+      `a whole number of days from ${fullBackupInterval.days} to 3650. Full backups are ${fullBackupInterval.days} days apart, and a ` +
+      "shorter time would promise a way back that no backup gives",
+  },
   storeCa: optionalText(/^-----BEGIN CERTIFICATE-----[^]+$/, "certificates in PEM, or nothing", "CERTIFICATES"),
   repositoryCipher: secret(/^.{32,}$/, "a passphrase of 32 characters or more"),
   s3Bucket: optionalText(
@@ -214,7 +237,7 @@ export const regionKeys = {
   s3Region: optionalText(/^[a-z0-9-]+$/, "an S3 region", "eu-central-1"),
   s3Endpoint: optionalText(hostPort, "HOST or HOST:PORT, or nothing for AWS", "s3.example.com:443"),
   s3UriStyle: choice(["host", "path"], "host"),
-  s3KeyType: choice(["auto", "web-id", "shared"], "auto"),
+  s3KeyType: choice(["auto", "pod-id", "web-id", "shared"], "auto"),
   s3RoleArn: optionalText(/^arn:aws[a-z-]*:iam::[0-9]{12}:role\/.+$/, "an IAM role's ARN, or nothing", "ARN"),
   s3AccessKey: secret(/^\S+$/, "an access key"),
   s3SecretKey: secret(/^\S+$/, "a secret key"),
@@ -227,6 +250,7 @@ export const regionKeys = {
   gcsKeyType: choice(["auto", "service", "token"], "auto"),
   gcsServiceAccount: optionalText(/^[^@\s]+@[^@\s]+$/, "a service account's e-mail, or nothing", "EMAIL"),
   gcsKey: secret(/^[^]+$/, "a token, or the JSON of a service account"),
+  policyExceptions,
 } as const;
 
 export type RegionValues = { [K in keyof typeof regionKeys]: z.output<(typeof regionKeys)[K]["type"]> };

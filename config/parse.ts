@@ -97,6 +97,19 @@ export const missingFault = (raw: RawConfiguration, keys: Keys, name: string, wh
   );
 };
 
+/** One bucket for both repositories, or two of one name. */
+export const sameBucketFault = (
+  raw: RawConfiguration,
+  { s3Bucket, gcsBucket }: Pick<RegionValues, "s3Bucket" | "gcsBucket">,
+): string[] =>
+  s3Bucket === undefined || s3Bucket !== gcsBucket
+    ? []
+    : [
+        `${raw.project}:s3Bucket and ${raw.project}:gcsBucket are both "${s3Bucket}". If both are one bucket, two ` +
+          `repositories overwrite each other and one fault loses both; if not, they are easily mistaken on a bad day. ` +
+          `Give them different names: ${remedy(raw, "gcsBucket", `${s3Bucket.slice(0, 59)}-gcs`)}`,
+      ];
+
 /** Faults that only several keys together show. */
 const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] => {
   const faults: string[] = [];
@@ -165,13 +178,7 @@ const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] =>
         `so a lost cluster could not be restored. Set it: ${remedy(raw, "restoreFrom", values.repositories[0] ?? "s3")}`,
     );
   }
-  if (values.s3Bucket !== undefined && values.s3Bucket === values.gcsBucket) {
-    faults.push(
-      `${raw.project}:s3Bucket and ${raw.project}:gcsBucket are both "${values.s3Bucket}". If both are one bucket, two ` +
-        `repositories overwrite each other and one fault loses both; if not, they are easily mistaken on a bad day. ` +
-        `Give them different names: ${remedy(raw, "gcsBucket", `${values.s3Bucket.slice(0, 59)}-gcs`)}`,
-    );
-  }
+  faults.push(...sameBucketFault(raw, values));
   return faults;
 };
 

@@ -1,6 +1,7 @@
 import { recordType } from "../domain/dns";
 import { globalKeys, type GlobalValues } from "./globalKeys";
 import { missingFault, parseStack, type RawConfiguration, remedy } from "./parse";
+import { vaultFaults } from "./vaultFaults";
 
 /** Faults of the DNS that only several keys together show. */
 const dnsFaults = (raw: RawConfiguration, values: GlobalValues): string[] => {
@@ -56,6 +57,7 @@ const dnsFaults = (raw: RawConfiguration, values: GlobalValues): string[] => {
  * @throws ConfigurationError
  */
 export const parseGlobal = (raw: RawConfiguration): GlobalValues =>
-  parseStack<GlobalValues>(raw, globalKeys, (_, values) =>
-    values.dnsProvider === "none" ? [] : dnsFaults(raw, values),
-  );
+  parseStack<GlobalValues>(raw, globalKeys, (_, values) => [
+    ...(values.dnsProvider === "none" ? [] : dnsFaults(raw, values)),
+    ...vaultFaults(raw, values),
+  ]);

@@ -15,8 +15,11 @@ export interface S3Repository {
   readonly endpoint: string | undefined;
   /** Whether the bucket is named in the host (AWS) or in the path (most other servers). */
   readonly uriStyle: "host" | "path";
-  /** Where credentials come from: the node (`auto`), the pod's web identity (`web-id`) or a key pair (`shared`). */
-  readonly keyType: "auto" | "web-id" | "shared";
+  /**
+   * Where credentials come from: the node (`auto`), EKS Pod Identity (`pod-id`, which pgBackRest calls experimental), the pod's
+   * web identity (`web-id`) or a key pair (`shared`).
+   */
+  readonly keyType: "auto" | "pod-id" | "web-id" | "shared";
 }
 
 export interface GcsRepository {

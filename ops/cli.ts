@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Argument, Command, Option } from "commander";
 import type { LostThing } from "../domain/fence";
 import { lostThings } from "../domain/promotion";
+import { readPlan } from "../domain/plan";
+import { renderReview, review } from "../domain/review";
 import { interruption } from "./interruption";
 import { reasonOf } from "./kubernetes";
 import type { Outcome } from "./record";
@@ -89,6 +92,15 @@ export const drCommand = (signal: AbortSignal, exit: (code: number) => void): Co
     .action((stack: StackName, options: Flags & { switchover: boolean }) =>
       end(runFailback(stack, { ...options, project: projectOf() }, signal)),
     );
+
+  dr.command("review")
+    .description("Say what a change does to recovery, from its plan: pulumi preview --json > plan.json")
+    .argument("<plan>", "file with the plan")
+    .action((file: string) => {
+      const plan = readPlan(readFileSync(file, "utf8"));
+      console.log(renderReview(plan, review(plan)));
+      exit(0);
+    });
   return dr;
 };
 

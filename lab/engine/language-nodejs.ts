@@ -58,9 +58,9 @@ export function runEnvironment(request: proto.RunRequest, options: Values): Reco
   };
 }
 
-function locateRun(programDirectory: string): string | undefined {
+function locateRun(programDirectory: string, script = "run"): string | undefined {
   try {
-    return createRequire(join(programDirectory, "index.js")).resolve("@pulumi/pulumi/cmd/run");
+    return createRequire(join(programDirectory, "index.js")).resolve(`@pulumi/pulumi/cmd/${script}`);
   } catch {
     return undefined;
   }
@@ -106,6 +106,37 @@ function execute(args: string[], environment: Record<string, string>): Promise<n
   });
 }
 
+/** Runs a policy pack, and passes on what it says: its first line is the port at which it serves. Other plugins aren't needed. */
+function runPlugin(call: grpc.ServerWritableStream<proto.RunPluginRequest, proto.RunPluginResponse>): void {
+  const { request } = call;
+  const info = programOf(request.getInfo());
+  const options = fromStruct(info.getOptions());
+  const script = locateRun(info.getProgramDirectory(), "run-policy-pack");
+  if (request.getKind() !== "analyzer" || script === undefined) {
+    call.emit(
+      "error",
+      new Error(`This language host runs policy packs with @pulumi/pulumi, and no ${request.getKind()}.`),
+    );
+    return;
+  }
+  const nodeArguments = splitArguments(typeof options["nodeargs"] === "string" ? options["nodeargs"] : "");
+  const plugin = spawn("node", [...nodeArguments, script, ...request.getArgsList(), info.getProgramDirectory()], {
+    cwd: request.getPwd(),
+    stdio: ["ignore", "pipe", "pipe"],
+    env: Object.fromEntries(request.getEnvList().map((line) => line.split(/=(.*)/s, 2) as [string, string])),
+  });
+  running.add(plugin);
+  plugin.stdout.on("data", (data: Buffer) => call.write(new proto.RunPluginResponse().setStdout(data)));
+  plugin.stderr.on("data", (data: Buffer) => call.write(new proto.RunPluginResponse().setStderr(data)));
+  plugin.once("error", (error) => call.emit("error", error));
+  plugin.once("close", (code) => {
+    running.delete(plugin);
+    call.write(new proto.RunPluginResponse().setExitcode(code ?? 1));
+    call.end();
+  });
+  call.once("cancelled", () => plugin.kill("SIGINT"));
+}
+
 function stopPrograms(): void {
   for (const program of running) program.kill("SIGINT");
 }
@@ -135,6 +166,7 @@ if (require.main === module) {
     about,
     installDependencies,
     run: unary(run),
+    runPlugin,
     cancel: unary(() => {
       stopPrograms();
       return new Empty();

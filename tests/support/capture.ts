@@ -1,10 +1,23 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { RegisterResourceRequest } from "@pulumi/pulumi/proto/resource_pb";
+import { getMonitor } from "@pulumi/pulumi/runtime/settings";
+
+/** Options that decide what becomes of a resource, as the engine gets them; those that are off are left out. */
+export interface CapturedOptions {
+  readonly protect?: true;
+  readonly retainOnDelete?: true;
+  /** ID of what is adopted. */
+  readonly import?: string;
+  readonly ignoreChanges?: string[];
+  readonly deleteBeforeReplace?: true;
+}
 
 /** A resource as the program declared it. */
 export interface Captured {
   readonly type: string;
   readonly name: string;
   readonly inputs: Record<string, unknown>;
+  readonly options?: CapturedOptions;
 }
 
 /**
@@ -13,6 +26,7 @@ export interface Captured {
  */
 export const capture = async (declare: () => unknown): Promise<Captured[]> => {
   const captured: Captured[] = [];
+  const options = new Map<string, CapturedOptions>();
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs }) => {
@@ -27,6 +41,7 @@ export const capture = async (declare: () => unknown): Promise<Captured[]> => {
     "test",
     false,
   );
+  noteOptions(options);
   await pulumi.runtime.runInPulumiStack(async () => {
     declare();
     return Promise.resolve({});
@@ -34,7 +49,32 @@ export const capture = async (declare: () => unknown): Promise<Captured[]> => {
   // Resources are registered behind the program's back; the last of them may come after its end.
   await pulumi.runtime.disconnect();
   assertUnique(captured);
-  return captured.sort((a, b) => (`${a.type} ${a.name}` < `${b.type} ${b.name}` ? -1 : 1));
+  return captured
+    .map((one) => {
+      const its = options.get(`${one.type}::${one.name}`);
+      return its ? { ...one, options: its } : one;
+    })
+    .sort((a, b) => (`${a.type} ${a.name}` < `${b.type} ${b.name}` ? -1 : 1));
+};
+
+/** Mocks are not told a resource's options, so they are read where the request passes. */
+const noteOptions = (options: Map<string, CapturedOptions>) => {
+  const monitor = getMonitor() as unknown as {
+    registerResource: (request: RegisterResourceRequest, callback: unknown) => unknown;
+  };
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, callback) => {
+    const ignored = request.getIgnorechangesList();
+    const its: CapturedOptions = {
+      ...(request.getProtect() === true && { protect: true }),
+      ...(request.getRetainondelete() === true && { retainOnDelete: true }),
+      ...(request.getImportid() !== "" && { import: request.getImportid() }),
+      ...(ignored.length > 0 && { ignoreChanges: ignored }),
+      ...(request.getDeletebeforereplace() && { deleteBeforeReplace: true }),
+    };
+    if (Object.keys(its).length > 0) options.set(`${request.getType()}::${request.getName()}`, its);
+    return register(request, callback);
+  };
 };
 
 /** Pulumi marks a secret on the wire with this key; a reader of a golden file had better see the word. */
@@ -59,8 +99,14 @@ const computed = (type: string, name: string): Record<string, string> => {
     case "tls:index/selfSignedCert:SelfSignedCert":
     case "tls:index/locallySignedCert:LocallySignedCert":
       return { certPem: `<certificate ${name}>` };
+    case "aws:kms/key:Key":
+      return { arn: `<ARN ${name}>`, keyId: `<ID ${name}>` };
+    case "gcp:serviceaccount/account:Account":
+      return { name: `<account ${name}>`, email: `<e-mail ${name}>`, member: `<member ${name}>` };
+    case "gcp:projects/iAMCustomRole:IAMCustomRole":
+      return { name: `<role ${name}>` };
     default:
-      return {};
+      return type.startsWith("aws:") ? { arn: `<ARN ${name}>` } : {};
   }
 };
 

@@ -60,7 +60,11 @@ describe("configuration of the stack global", () => {
   // Each: the change to a good configuration, and what the one message must tell (key, value, limit, remedy).
   const bad: [string, Values, RegExp][] = [
     ["misspelt key", { dnsTTL: "30" }, /dnsTTL is not a key of this program.*config rm marimo-dr:dnsTTL/],
-    ["a region's key", { retentionDays: "30" }, /retentionDays is a key of the regions' stacks, and not of this one/],
+    [
+      "a region's key",
+      { postgresMembers: "3" },
+      /postgresMembers is a key of the regions' stacks, and not of this one/,
+    ],
     ["a provider that there isn't", { dnsProvider: "bind" }, /dnsProvider is "bind".*none, route53, cloud-dns/],
     ["a long time to live", { dnsTtl: "300" }, /dnsTtl is "300".*seconds from 1 to 60/],
     ["no such port", { healthPort: "65536" }, /healthPort is "65536".*a port from 1 to 65535/],

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client, S3ServiceException } from "@aws-sdk/client-s3";
 import type { Reading, Write } from "../../../domain/lease";
 import { repositoryNumber, type S3Repository } from "../../../domain/repository";
@@ -12,6 +13,18 @@ const credentials = (repository: S3Repository) => {
   const prefix = `PGBACKREST_REPO${repositoryNumber.s3}_S3_KEY`;
   const { [prefix]: accessKeyId = "", [`${prefix}_SECRET`]: secretAccessKey = "" } = process.env;
   return { credentials: { accessKeyId, secretAccessKey } };
+};
+
+/** A write of the lease. A bucket with a lock takes nothing without its checksum. */
+export const writeRequest = (object: { readonly Bucket: string; readonly Key: string }, { version, lease }: Write) => {
+  const Body = JSON.stringify(lease);
+  return {
+    ...object,
+    ...(version === undefined ? { IfNoneMatch: "*" } : { IfMatch: version }),
+    Body,
+    ContentMD5: createHash("md5").update(Body).digest("base64"),
+    ContentType: "application/json",
+  };
 };
 
 /** The lease in S3: versions are ETags, conditions `If-Match` and `If-None-Match`. */
@@ -59,14 +72,8 @@ export class S3LeaseVault implements LeaseVault {
     }
   }
 
-  async write({ version, lease }: Write): Promise<boolean> {
-    const condition = version === undefined ? { IfNoneMatch: "*" } : { IfMatch: version };
-    const command = new PutObjectCommand({
-      ...this.object,
-      ...condition,
-      Body: JSON.stringify(lease),
-      ContentType: "application/json",
-    });
+  async write(write: Write): Promise<boolean> {
+    const command = new PutObjectCommand(writeRequest(this.object, write));
     try {
       await this.client.send(command, { abortSignal: AbortSignal.timeout(requestSeconds * 1000) });
       return true;
