@@ -174,6 +174,26 @@ describe("Fencing", function () {
     assert.match(await fenceLog(primary), /a vault does not renew.*s3/);
   });
 
+  it("Patroni's ConfigMaps are deleted in both regions: the writer goes on, and the other one still may not write", async () => {
+    const { writer, count } = await writeTo(primary);
+    try {
+      for (const { kubectl } of [secondary, primary]) {
+        await succeed(kubectl("delete", "configmap", "postgres-config", "postgres-leader", "--ignore-not-found"));
+      }
+      await until("a leader is written down again", async () => (await primary.leader()) !== "");
+      await goesOn(writer);
+      for (const region of [primary, secondary]) await succeed(region.up("--refresh"));
+      await goesOn(writer);
+      assert.equal(await isWritable(secondary), false);
+    } finally {
+      await writer.stop();
+    }
+    const counted = await count();
+    console.log(`      ${JSON.stringify(counted)}`);
+    assert.equal(counted.lostWrites, 0);
+    await until("it streams", () => isFollowed(primary));
+  });
+
   it("frozen for a minute and thawed after a promotion: it acknowledges nothing more", async () => {
     const before = await writeTo(primary);
     let frozenAt: number;
