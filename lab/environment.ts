@@ -7,7 +7,7 @@ import { labSecrets } from "./secrets";
 export const network = "marimo-lab";
 
 /** Fixed address of the lab's DNS server. */
-export const dnsAddress = "10.231.0.12";
+export const dnsAddress = "10.231.0.15";
 
 /** What the lab adds to the environment of every command. */
 export function labVariables(): Record<string, string> {

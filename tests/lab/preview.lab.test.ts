@@ -44,7 +44,7 @@ describe("pulumi preview of the production configuration, without a cluster that
     await succeed(pulumi(...secret, "sharedSecrets", await sharedSecrets()));
     const output = await succeed(pulumi("preview", "--stack", "primary"));
     assert.match(output, /kubernetes:apps\/v1:StatefulSet postgres-members-set create/);
-    assert.match(output, /\+ 3\d to create/);
+    assert.match(output, /\+ 4\d to create/);
     assert.ok(!output.includes(passphrase));
   });
 });
