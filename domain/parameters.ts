@@ -1,5 +1,4 @@
 import { Duration } from "./duration";
-import { fence, type Fencing } from "./fence";
 import { names } from "./names";
 import { tls } from "./paths";
 import { Size } from "./size";
@@ -23,8 +22,6 @@ export interface ParameterArgs {
   readonly memory: Size;
   /** Size of the data volume, which WAL shares. */
   readonly storage: Size;
-  /** Under a lease no commit is acknowledged without the gate. */
-  readonly fencing: Fencing;
 }
 
 /**
@@ -33,7 +30,7 @@ export interface ParameterArgs {
  * Shares of memory follow the starting values of https://www.postgresql.org/docs/17/runtime-config-resource.html
  * (shared_buffers 25 %); the rest of the memory stays for sessions and the page cache.
  */
-export const postgresParameters = ({ memory, storage, fencing }: ParameterArgs): Record<string, string> => ({
+export const postgresParameters = ({ memory, storage }: ParameterArgs): Record<string, string> => ({
   shared_buffers: memory.share(0.25).toPostgres(),
   effective_cache_size: memory.share(0.6).toPostgres(),
   maintenance_work_mem: memory.share(0.06).toPostgres(),
@@ -56,8 +53,6 @@ export const postgresParameters = ({ memory, storage, fencing }: ParameterArgs):
   archive_mode: "on",
   archive_timeout: archiveTimeout.toString(),
   archive_command: archiveCommand,
-
-  ...(fencing === "lease" && { synchronous_standby_names: fence.gate }),
 
   password_encryption: "scram-sha-256",
   ssl: "on",

@@ -179,7 +179,11 @@ export const renderPatroni = ({ restoreFrom, fencing }: PatroniArgs): string =>
           replication: { username: names.replicationUser, sslmode: "verify-full", sslrootcert: tls.ca },
           rewind: { username: names.rewindUser, sslmode: "verify-full", sslrootcert: tls.ca },
         },
-        parameters: { unix_socket_directories: paths.socket },
+        parameters: {
+          unix_socket_directories: paths.socket,
+          // Here and not among the shared ones: it must come with the pod that has the fence, or commits wait for nobody.
+          ...(fencing === "lease" && { synchronous_standby_names: fence.gate }),
+        },
         recovery_conf: { restore_command: restoreCommand(restoreFrom) },
         create_replica_methods: replicaMethods,
         pgbackrest: {
@@ -190,8 +194,7 @@ export const renderPatroni = ({ restoreFrom, fencing }: PatroniArgs): string =>
         basebackup: { checkpoint: "fast" },
         // Only after the wrapper has seen it. The like for diverged timelines would remove it without a rewind.
         remove_data_directory_on_rewind_failure: true,
-        // Waits for the writer's lease, as long as this member may be promoted.
-        ...(fencing === "lease" && { pre_promote: "marimo-fence may-promote" }),
+        pre_promote: "marimo-promote",
         callbacks: { on_start: "marimo-started" },
         pg_hba: [
           "local all postgres peer",

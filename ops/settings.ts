@@ -7,7 +7,6 @@ export const renderSettings = (values: RegionValues): string =>
     ...values,
     memory: values.postgresMemory,
     storage: values.postgresStorage,
-    fencing: values.otherRegion ? values.fencing : "none",
     words: values.confirmLost,
     synchronous: values.synchronousReplication,
   });

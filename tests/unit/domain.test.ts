@@ -60,7 +60,6 @@ describe("Postgres' parameters", () => {
         const parameters = postgresParameters({
           memory: Size.parse(`${memory}Mi`),
           storage: Size.parse(`${storage}Gi`),
-          fencing: "none",
         });
         assert.ok(megabytes(parameters["shared_buffers"]) <= memory * 0.4);
         // A checkpoint's WAL and the WAL that slots hold back leave most of the volume to data.
@@ -112,7 +111,6 @@ const alone: SharedSettingsArgs = {
   storage: Size.parse("10Gi"),
   role: "primary",
   otherRegion: undefined,
-  fencing: "none",
   words: [],
   synchronous: "off",
 };

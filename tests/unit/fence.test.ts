@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { lsnBytes, parseWords, renderLsn, renderWords, type Word } from "../../domain/fence";
+import { type FenceSettings, lsnBytes, parseWords, renderLsn, renderWords, type Word } from "../../domain/fence";
 import type { Lease, Position, Reading, Vault, Write } from "../../domain/lease";
+import { Fence } from "../../images/postgres/fence/fence";
 import { endOf, statusUpdate } from "../../images/postgres/fence/gate";
 import { Keeper } from "../../images/postgres/fence/keeper";
+import type { PostgresState } from "../../images/postgres/fence/postgres";
 import { type LeaseVault, parseLease, storeTime } from "../../images/postgres/fence/vault";
 
 describe("an operator's words", () => {
@@ -166,5 +168,78 @@ describe("a region's keeper", () => {
     assert.ok(next.isShared());
     assert.ok(!(await here.release(write)));
     assert.notEqual(vaults[0].lease?.state, "released", "what the next process holds is not given away");
+  });
+});
+
+/** What these tests set and look at inside of a fence, in place of a database. */
+interface Inside {
+  state: PostgresState;
+  readonly keeper: Keeper;
+  readonly rounds: Promise<void>;
+  readonly postgres: { archivedBeyond: () => Promise<string[]>; state: () => Promise<PostgresState> };
+  keepLease(): Promise<void>;
+  allowArchiving(): Promise<void>;
+  readWanted(): Promise<void>;
+}
+
+describe("a member's fence", () => {
+  const settings: FenceSettings = {
+    fencing: "lease",
+    region: "here",
+    repositories: [],
+    object: "marimo/lease/writer.json",
+    databaseHost: "postgres-service",
+  };
+  /** The other region took over with term 8 on timeline 2, and has been silent for longer than its lease. */
+  const passed = (state: PostgresState) => {
+    const vaults = [new MemoryVault("s3"), new MemoryVault("gcs")] as const;
+    for (const vault of vaults) {
+      vault.time = 1040;
+      vault.lease = {
+        ...{ holder: "there", term: 8, state: "writing", readAt: 1000, without: null },
+        position: { ...position("postgres-0"), timeline: 2 },
+      };
+    }
+    const member = new Fence(settings, "postgres-0", vaults);
+    const inside = member as unknown as Inside;
+    inside.state = state;
+    inside.postgres.state = () => Promise.resolve(inside.state);
+    inside.postgres.archivedBeyond = () => Promise.resolve([]);
+    inside.allowArchiving = () => Promise.resolve();
+    inside.readWanted = () => Promise.resolve();
+    return { member, inside, vaults };
+  };
+  const look = async ({ inside }: ReturnType<typeof passed>) => {
+    await inside.keepLease();
+    await inside.rounds;
+  };
+
+  // A deposed primary took the lease back when the new writer was silent for a while, and all that one had written was gone.
+  it("never takes the lease back on a timeline that another region has left behind", async () => {
+    const world = passed({ state: "primary", position: position("postgres-0") });
+    await look(world);
+    assert.ok(!world.inside.keeper.mayAcknowledge());
+    assert.equal(world.vaults[0].lease?.holder, "there");
+  });
+
+  it("takes it on that timeline, or a later one", async () => {
+    const world = passed({ state: "primary", position: { ...position("postgres-0"), timeline: 3 } });
+    await look(world);
+    assert.ok(world.inside.keeper.mayAcknowledge());
+  });
+
+  // A look's round took the lease while a promotion waited for what the archive held.
+  it("doesn't take it for one who still waits for the other region's writes", async () => {
+    const world = passed({ state: "standby", position: { ...position("postgres-0"), timeline: 2 } });
+    world.inside.postgres.archivedBeyond = () => Promise.resolve(["gcs"]);
+    const reasons: string[] = [];
+    const hangUp = new AbortController();
+    const asked = world.member.take("promotion", [], (why) => reasons.push(why), hangUp.signal);
+    while (reasons.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await look(world);
+    hangUp.abort();
+    assert.equal((await asked).granted, false);
+    assert.match(reasons[0] ?? "", /the archive in gcs holds more/);
+    assert.equal(world.vaults[0].lease?.holder, "there");
   });
 });

@@ -1,8 +1,9 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fence, type FenceSettings, type FenceStatus, lsnBytes, renderLsn } from "../../../domain/fence";
-import { leaseTimes, type Position, renewalInterval } from "../../../domain/lease";
+import { fence, type FenceSettings, type FenceStatus, lsnBytes, renderLsn, type Word } from "../../../domain/fence";
+import { timing } from "../../../domain/patroni";
+import { type Lease, leaseTimes, type Position, renewalInterval } from "../../../domain/lease";
 import { now } from "./clock";
 import { Gate } from "./gate";
 import { type Intent, Keeper } from "./keeper";
@@ -18,6 +19,10 @@ const LOOK_CLOSELY_SECONDS = 0.1;
 const TAKE_SECONDS = 0.3;
 /** A database that is down keeps its region's lease for so long: Patroni restarts it, or another member leads by then. */
 const DOWN_SECONDS = 60;
+/** A database that is told to follow may take so long to end: its checkpoint, its last WAL's way to the archive. */
+const ENDING_SECONDS = 300;
+/** Patroni acts on a changed role before it writes down the copy that the fence reads; it looks this often. */
+const COPY_SECONDS = timing.loopWait.seconds + 1;
 /** An alarm well before commits stop, 28 s after the last renewal. */
 const SILENCE_SECONDS = 10;
 /** A start must end one day: the container is started again, and asks again. It outlasts a lease that nobody renews. */
@@ -38,6 +43,8 @@ export class Fence {
   private state: PostgresState = { state: "down" };
   private wanted: Wanted = unknown;
   private lastPosition: Position | undefined;
+  /** Timeline on which the database was last seen as primary. */
+  private ledTimeline: number | undefined;
   /** When the database was last seen as primary. */
   private ledAt = -Infinity;
   private takers = 0;
@@ -45,6 +52,10 @@ export class Fence {
   private expectedUntil = -Infinity;
   /** Where the database ended that this region handed over, until the vaults have it. */
   private handingOver: Position | undefined;
+  /** Whether a predecessor of this process may have left a lease that is to be handed over. */
+  private mayHaveLeft = true;
+  /** Why one who asks for the lease still waits. */
+  private waitsFor: string | undefined;
   /** Whether what the last writer here left may go to the archive: all of it belongs to the common history. */
   private handedOver = false;
   private lastRound = -Infinity;
@@ -55,6 +66,8 @@ export class Fence {
     deposed: new Announcement("not-the-writer"),
     application: new Announcement("application-elsewhere"),
     alone: new Announcement("synchronous-alone"),
+    settings: new Announcement("shared-settings"),
+    heartbeat: new Announcement("heartbeat"),
   };
 
   constructor(
@@ -66,19 +79,21 @@ export class Fence {
     this.keeper = new Keeper(settings.region, member, vaults);
     this.gate = new Gate(
       () => this.keeper.mayAcknowledge(),
+      () => this.wanted.synchronous !== "off",
       () => this.flushed(),
     );
   }
 
-  /** Up to where commits are on the disks that must have them; `undefined` where only the writer's must. */
-  private flushed(): Promise<bigint> | undefined {
+  /** Up to where commits are on the disks that must have them beside the writer's. */
+  private async flushed(): Promise<bigint> {
     const { synchronous } = this.wanted;
-    if (synchronous === "off") return undefined;
-    return this.postgres.flushed(synchronous).then((lsn) => {
-      const alone = `synchronousReplication is ${synchronous}, and no such member streams: commits wait for it. To go on without: \`pulumi config set synchronousReplication off\` and \`pulumi up\``;
-      this.alarms.alone.update(lsn === undefined ? alone : undefined, now());
-      return lsn ?? 0n;
-    });
+    if (synchronous === "off") throw new Error("synchronousReplication was turned off meanwhile");
+    const lsn = await this.postgres.flushed(synchronous);
+    const alone =
+      `synchronousReplication is ${synchronous}, and no such member streams: commits wait for it. To go on without: ` +
+      "`pulumi config set synchronousReplication off` and `pulumi up`";
+    this.alarms.alone.update(lsn === undefined ? alone : undefined, now());
+    return lsn ?? 0n;
   }
 
   private get isManual(): boolean {
@@ -89,7 +104,12 @@ export class Fence {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const began = now();
-      await this.look();
+      try {
+        await this.look();
+      } catch (error) {
+        // A fence that ended now would forget what it holds.
+        say(`ALARM fence: ${messageOf(error)}`);
+      }
       const seconds = this.looksClosely() ? LOOK_CLOSELY_SECONDS : LOOK_SECONDS;
       await delay(Math.max(0, began + seconds - now()) * 1000, undefined, { signal }).catch(() => undefined);
     }
@@ -102,15 +122,13 @@ export class Fence {
   }
 
   private async look(): Promise<void> {
-    try {
-      this.wanted = await readWanted();
-    } catch (error) {
-      // What was wanted holds until it can be read again.
-      say(`the shared settings can't be read: ${messageOf(error)}`);
-    }
+    await this.readWanted();
     this.state = await this.postgres.state();
     this.lastPosition = this.state.position ?? this.lastPosition;
     if (this.state.state === "primary") {
+      // The lease must tell of a new timeline at once, to whoever is still on the one before.
+      if (this.state.position?.timeline !== this.ledTimeline) this.lastRound = -Infinity;
+      this.ledTimeline = this.state.position?.timeline;
       this.ledAt = now();
       this.expectedUntil = -Infinity;
       this.handedOver = false;
@@ -128,6 +146,16 @@ export class Fence {
 
   private round(intent: Intent, veto?: () => boolean | Promise<boolean>): Promise<void> {
     return this.alone(() => this.keeper.round(intent, veto));
+  }
+
+  private async readWanted(): Promise<void> {
+    try {
+      this.wanted = await readWanted();
+      this.alarms.settings.update(undefined, now());
+    } catch (error) {
+      // What was wanted holds until it can be read again.
+      this.alarms.settings.update(`the members' shared settings can't be read: ${messageOf(error)}`, now());
+    }
   }
 
   /** One round at a time, whoever asks for it. */
@@ -153,7 +181,7 @@ export class Fence {
       this.handedOver = !this.keeper.mayAcknowledge();
     } else if (intent?.wish === "write" && isDue) {
       // Not awaited: the gate and the others must not wait for a store.
-      this.round(intent).catch(() => undefined);
+      this.round(intent, () => this.isPassed()).catch(() => undefined);
     }
     this.announceSilence();
   }
@@ -162,15 +190,20 @@ export class Fence {
   private async intent(): Promise<Intent | undefined> {
     const { words } = this.wanted;
     const write: Intent = { wish: "write", position: this.lastPosition, words };
-    if (this.state.state === "primary" || this.takers > 0) return write;
+    if (this.state.state === "primary") return write;
+    // Who takes has rounds of its own, which look at what was handed over first.
+    if (this.takers > 0) return undefined;
+    if (now() < this.expectedUntil && this.keeper.mayAcknowledge()) return write;
     if (this.wanted.role === "primary" && this.state.state === "standby" && now() > this.expectedUntil) {
       // Another member leads. What this one held is that one's now.
       this.keeper.forget();
     }
     if (this.wanted.role === "standby") {
-      if (this.keeper.mayAcknowledge() && this.handingOver === undefined) {
+      if ((this.keeper.mayAcknowledge() || this.mayHaveLeft) && this.handingOver === undefined) {
         this.handingOver = this.keeper.isShared() ? undefined : await this.endOfWriting();
-        if (this.handingOver === undefined) return write;
+        const ends = this.keeper.mayAcknowledge() && now() - this.ledAt < ENDING_SECONDS;
+        if (this.handingOver === undefined) return ends ? write : undefined;
+        this.mayHaveLeft = false;
       }
       return this.handingOver && { wish: "rest", position: this.handingOver, words };
     }
@@ -212,7 +245,7 @@ export class Fence {
 
   /** Another region is the writer, and a database here is primary all the same: nothing that it commits may be answered. */
   private async depose(): Promise<void> {
-    const other = this.otherWriter();
+    const other = this.isPassed() ? this.keeper.other?.lease.holder : this.otherWriter();
     if (this.state.state !== "primary" || this.keeper.mayAcknowledge() || other === undefined) {
       this.alarms.deposed.update(undefined, now());
       return;
@@ -230,6 +263,29 @@ export class Fence {
     }
   }
 
+  /**
+   * Whether this member may not go on with the lease, although it may be free: another region has written on a later timeline, or
+   * another member of this one leads. An operator's word on those writes lets it go on.
+   */
+  private isPassed(): boolean {
+    if (this.keeper.mayAcknowledge()) return false;
+    if (this.keeper.isAnothers()) return true;
+    const { other } = this.keeper;
+    const [there, here] = [other?.lease.position, this.state.position];
+    return (
+      other !== undefined &&
+      there !== undefined &&
+      here !== undefined &&
+      !this.isGivenUp(other.lease) &&
+      there.timeline > here.timeline
+    );
+  }
+
+  /** Whether an operator gave up what this lease's holder wrote. */
+  private isGivenUp({ term }: Lease): boolean {
+    return this.wanted.words.some((word) => word.lost === "writes" && word.term === term);
+  }
+
   /** Name of another region that is the writer, as far as the last round knows. */
   private otherWriter(): string | undefined {
     const { other } = this.keeper;
@@ -240,9 +296,14 @@ export class Fence {
   private beat(): void {
     if (now() - this.lastBeat < LOOK_SECONDS) return;
     this.lastBeat = now();
-    this.postgres.beat().catch((error: unknown) => {
-      say(`heartbeat: ${messageOf(error)}`);
-    });
+    this.postgres.beat().then(
+      () => {
+        this.alarms.heartbeat.update(undefined, now());
+      },
+      (error: unknown) => {
+        this.alarms.heartbeat.update(`it can't be written: ${messageOf(error)}`, now());
+      },
+    );
   }
 
   /** Only the writer may add to the archive: what a deposed one wrote stays on its volume. */
@@ -258,23 +319,30 @@ export class Fence {
    * Waits for the lease: for a promotion as long as the region shall be primary, for a start a minute. `report` is told
    * whenever the reason changes.
    */
-  async take(purpose: Purpose, report: (why: string) => void, signal: AbortSignal): Promise<Answer> {
+  async take(
+    purpose: Purpose,
+    given: readonly Word[],
+    report: (why: string) => void,
+    signal: AbortSignal,
+  ): Promise<Answer> {
     if (this.isManual) return { granted: true };
     const began = now();
     let reported: string | undefined;
+    let toldAt = began;
     this.takers += 1;
     try {
       for (;;) {
-        this.wanted = await readWanted();
-        if (purpose === "promotion" && this.wanted.role === "standby") {
+        await this.readWanted();
+        if (this.wanted.role !== "standby") toldAt = now();
+        if (purpose === "promotion" && now() - toldAt > COPY_SECONDS) {
           return { granted: false, why: "the region's role is standby (again)" };
         }
         let behind = undefined as string | undefined;
         await this.round(
-          { wish: "write", position: this.lastPosition, words: this.wanted.words },
+          { wish: "write", position: this.lastPosition, words: [...this.wanted.words, ...given] },
           async () => purpose === "promotion" && (behind = await this.behind()) !== undefined,
         );
-        if (this.keeper.mayAcknowledge()) {
+        if (behind === undefined && this.keeper.mayAcknowledge()) {
           this.expectedUntil = now() + DOWN_SECONDS;
           // A promotion archives its timeline's history at once.
           await this.allowArchiving();
@@ -282,7 +350,7 @@ export class Fence {
         }
         const unlinked =
           purpose === "promotion" && this.state.streaming !== true ? ". This member does not stream from it" : "";
-        const why = (behind ?? this.whyNot()) + unlinked;
+        const why = (this.waitsFor = (behind ?? this.whyNot()) + unlinked);
         if (signal.aborted) return { granted: false, why: "nobody waits any more" };
         if (purpose === "start" && (now() - began > START_SECONDS || this.otherWriter() !== undefined)) {
           return { granted: false, why };
@@ -296,6 +364,7 @@ export class Fence {
       }
     } finally {
       this.takers -= 1;
+      this.waitsFor = undefined;
     }
   }
 
@@ -304,14 +373,17 @@ export class Fence {
     const { other } = this.keeper;
     if (other === undefined || other.lease.holder === null || this.otherWriter() !== undefined) return undefined;
     const { holder, state, term, position: end } = other.lease;
-    if (this.wanted.words.some((word) => word.lost === "writes" && word.term === term)) return undefined;
+    if (this.isGivenUp(other.lease)) return undefined;
     const waits = `it waits for the rest. If that is lost: confirmLost writes:${term}`;
+    const here = this.state.position;
+    if (end && here && end.timeline > here.timeline) {
+      return `region ${holder} has written on timeline ${end.timeline}, and this member is on ${here.timeline}: ${waits}`;
+    }
     if (state !== "released") {
       const repositories = await this.postgres.archivedBeyond();
       if (repositories.length === 0) return undefined;
       return `the archive in ${repositories.join(" and ")} holds more than this member has replayed: ${waits}`;
     }
-    const here = this.state.position;
     if (end === undefined || (here && here.timeline > end.timeline)) return undefined;
     if (here && lsnBytes(here.lsn) >= lsnBytes(end.lsn)) return undefined;
     return `region ${holder} handed over at ${end.lsn}, and this member has replayed up to ${here?.lsn ?? "nothing"}: ${waits}`;
@@ -341,7 +413,8 @@ export class Fence {
   async writable(): Promise<{ readonly writable: boolean; readonly why?: string }> {
     const no = (why: string) => ({ writable: false, why });
     if (this.state.state !== "primary") return no(`the database of this member is ${this.state.state}, not primary`);
-    if (!this.isManual && !this.keeper.mayAcknowledge()) return no(this.whyNot());
+    // No more than this: everybody may ask.
+    if (!this.isManual && !this.keeper.mayAcknowledge()) return no("this region does not hold the writer's lease");
     if (!this.isManual && !this.gate.isOpen) return no("the commit gate is not connected");
     const host = await this.applicationHost();
     const { databaseHost } = this.settings;
@@ -379,7 +452,9 @@ export class Fence {
       writer: {
         acknowledges,
         ...(!this.isManual && { secondsLeft: this.keeper.secondsLeft(), term: this.keeper.term }),
-        ...(!acknowledges && writable.why !== undefined && { why: writable.why }),
+        ...(!acknowledges && {
+          why: this.waitsFor ?? (state.state === "primary" ? this.whyNot() : (writable.why ?? "")),
+        }),
       },
       ...(vaults && { vaults }),
       ...writable,

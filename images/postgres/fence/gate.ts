@@ -40,11 +40,13 @@ export class Gate {
 
   /**
    * @param mayAcknowledge asked for each answer
-   * @param flushed up to where other disks have what they must have; `undefined` while no disk but the writer's must
+   * @param isShared whether another disk than the writer's must have a commit
+   * @param flushed up to where it has them
    */
   constructor(
     private readonly mayAcknowledge: () => boolean,
-    private readonly flushed: () => Promise<bigint> | undefined,
+    private readonly isShared: () => boolean,
+    private readonly flushed: () => Promise<bigint>,
   ) {}
 
   get isOpen(): boolean {
@@ -95,10 +97,12 @@ export class Gate {
   private receive(client: Client, from: string): void {
     const stream = client.query(both(`START_REPLICATION PHYSICAL ${from}`, { alignOnCopyDataFrame: true }));
     let received = lsnBytes(from);
-    let confirmed = received;
-    let waits = false;
+    // Nothing yet: what waits for other disks must be asked for, after each opening too.
+    let confirmed = 0n;
+    let asks = false;
+    const isHere = () => this.connection?.client === client;
     const confirm = (upTo: bigint) => {
-      if (this.connection?.client !== client) return;
+      if (!isHere()) return;
       if (!this.mayAcknowledge()) {
         this.close(client);
         return;
@@ -106,14 +110,13 @@ export class Gate {
       confirmed = upTo;
       stream.write(statusUpdate(confirmed));
     };
-    /** Confirms what has been received, as soon as it may be. */
+    /** Asks the other disks until they have all that was received. */
     const follow = async () => {
-      if (waits) return;
-      waits = true;
+      if (asks) return;
+      asks = true;
       try {
-        while (confirmed < received && this.connection?.client === client) {
-          const elsewhere = this.flushed();
-          const upTo = elsewhere === undefined ? received : await elsewhere;
+        while (confirmed < received && isHere() && this.isShared()) {
+          const upTo = await this.flushed();
           if (upTo > confirmed) confirm(upTo < received ? upTo : received);
           else await delay(1);
         }
@@ -121,20 +124,21 @@ export class Gate {
         say(`gate: ${messageOf(error)}`);
         this.close(client);
       } finally {
-        waits = false;
+        asks = false;
       }
     };
-    this.connection = {
-      client,
-      timer: setInterval(() => {
+    const answer = () => {
+      if (!this.isShared()) confirm(received);
+      else {
         confirm(confirmed);
-      }, STATUS_MS),
+        void follow();
+      }
     };
+    this.connection = { client, timer: setInterval(answer, STATUS_MS) };
     say("GATE open");
     stream.on("data", (message: Buffer) => {
       received = endOf(message) ?? received;
-      if (this.flushed() === undefined) confirm(received);
-      else void follow();
+      answer();
     });
     for (const event of ["error", "end", "close"]) {
       stream.on(event, () => {

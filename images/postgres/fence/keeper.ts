@@ -30,6 +30,8 @@ export interface Other {
   readonly ageSeconds: number;
 }
 
+const rank = ({ state }: Lease): number => (state === "released" ? 1 : 0);
+
 /** Requests end by their own time limit; what else an SDK waits for (credentials) must not stop the rounds. */
 const inTime = async <T>(work: Promise<T>): Promise<T> => {
   const timer = new AbortController();
@@ -49,12 +51,12 @@ const inTime = async <T>(work: Promise<T>): Promise<T> => {
  */
 export class Keeper {
   private member: Member;
-  private readonly errors = new Map<Vault, string>();
+  private readonly errors = { reading: new Map<Vault, string>(), writing: new Map<Vault, string>() };
   private readonly told = new Map<string, number>();
   /** The newest lease of the other region, from the last round that saw one. */
   other: Other | undefined;
-  /** Processes of this region by which its leases stand that are not released, as the last round saw them. */
-  private holders: readonly string[] = [];
+  /** The region's leases that are not released, as the last round saw them. */
+  private own: readonly Lease[] = [];
   /** When a vault last answered, for the alarm. */
   private lastAnswer = now();
   private aloneFrom = 0;
@@ -84,9 +86,10 @@ export class Keeper {
     return now() - this.lastAnswer;
   }
 
-  /** Errors of the vaults that did not answer in the last round. */
+  /** Errors of the vaults that could not be read or written lately. */
   unreachable(): string {
-    return [...this.errors].map(([vault, error]) => `${vault}: ${error}`).join("; ");
+    const { reading, writing } = this.errors;
+    return [...new Map([...writing, ...reading])].map(([vault, error]) => `${vault}: ${error}`).join("; ");
   }
 
   /** Forgets what it held: another process of the region goes on with the lease, if any. */
@@ -113,9 +116,10 @@ export class Keeper {
           if (await inTime(vault?.write(write) ?? Promise.resolve(false))) {
             this.member = written(this.member, write, leaseTimes);
           }
+          this.errors.writing.delete(write.vault);
         } catch (error) {
           // It may have been written all the same; the next round reads what is there.
-          this.errors.set(write.vault, messageOf(error));
+          this.errors.writing.set(write.vault, messageOf(error));
         }
       }),
     );
@@ -123,8 +127,7 @@ export class Keeper {
     if (is === was) return;
     say(is ? `LEASE taken: term ${this.term}` : `LEASE given up or lost: it was term ${this.term}`);
     // Another process of this region may still acknowledge by the lease that this one goes on with.
-    const goesOn = this.holders.some((holder) => holder !== this.process);
-    this.aloneFrom = goesOn ? startedAt + leaseTimes.validity.seconds : startedAt;
+    this.aloneFrom = this.isAnothers() ? startedAt + leaseTimes.validity.seconds : startedAt;
   }
 
   /** Whether another process of this region may be acknowledging commits by the lease. */
@@ -132,11 +135,15 @@ export class Keeper {
     return now() < this.aloneFrom;
   }
 
+  /** Whether the region's lease stands by another process, as the last round saw it. */
+  isAnothers(): boolean {
+    return this.own.some(({ position }) => position !== undefined && position.member !== this.process);
+  }
+
   /** Gives the lease back, unless it stands by another process of this region by now. Whether nothing is left of it. */
   async release(intent: Omit<Intent, "wish">): Promise<boolean> {
-    const isAnothers = () => this.holders.some((holder) => holder !== this.process);
-    await this.round({ ...intent, wish: "rest" }, isAnothers);
-    return this.holders.length === 0;
+    await this.round({ ...intent, wish: "rest" }, () => this.isAnothers());
+    return this.own.length === 0;
   }
 
   /** The vaults' leases as they are now; nothing is written. */
@@ -160,10 +167,10 @@ export class Keeper {
       this.vaults.map(async (vault) => {
         try {
           const reading = await inTime(vault.read());
-          this.errors.delete(vault.vault);
+          this.errors.reading.delete(vault.vault);
           return [reading];
         } catch (error) {
-          this.errors.set(vault.vault, messageOf(error));
+          this.errors.reading.set(vault.vault, messageOf(error));
           return [];
         }
       }),
@@ -171,14 +178,15 @@ export class Keeper {
     const readings = answers.flat();
     if (readings.length > 0) {
       this.lastAnswer = now();
-      this.holders = readings.flatMap(({ lease }) =>
-        lease?.holder === this.region && lease.state !== "released" ? [lease.position?.member ?? ""] : [],
+      this.own = readings.flatMap(({ lease }) =>
+        lease?.holder === this.region && lease.state !== "released" ? [lease] : [],
       );
       this.other = readings
         .flatMap(({ lease, vault, storeTime }) =>
           lease && lease.holder !== this.region ? [{ lease, vault, ageSeconds: storeTime - lease.readAt }] : [],
         )
-        .sort((a, b) => b.lease.term - a.lease.term)[0];
+        // Of one term, the one that was handed over tells where it ended.
+        .sort((a, b) => b.lease.term - a.lease.term || rank(b.lease) - rank(a.lease))[0];
     }
     return readings;
   }

@@ -12,14 +12,10 @@ const take = async (purpose: string): Promise<boolean> => {
   return answer.granted;
 };
 
-const mayPromote = async (): Promise<number> => {
-  if (await take("promotion")) return 0;
-  // Patroni, whose child this is, would remember the refusal and leave the next promotion to a member that follows nobody.
-  process.kill(process.ppid, "SIGTERM");
-  return 1;
-};
+const mayPromote = async (): Promise<number> => ((await take("promotion")) ? 0 : 1);
 
-const mayStart = async (): Promise<number> => ((await take("start")) ? 0 : 1);
+/** A member without database has no copy of the settings, so the operator's words come with the question. */
+const mayStart = async (words = ""): Promise<number> => ((await take(`start/${words}`)) ? 0 : 1);
 
 const status = async (): Promise<number> => {
   console.log(JSON.stringify(await askForStatus()));
@@ -27,20 +23,20 @@ const status = async (): Promise<number> => {
 };
 
 /** What `marimo-fence` is called with. */
-const commands: Record<string, () => Promise<number>> = {
+const commands: Record<string, (argument?: string) => Promise<number>> = {
   serve,
   status,
   "may-promote": mayPromote,
   "may-start": mayStart,
 };
 
-const [, , name = ""] = process.argv;
+const [, , name = "", argument] = process.argv;
 const command = commands[name];
 if (command === undefined) {
   say(`marimo-fence: "${name}" is none of ${Object.keys(commands).join(", ")}`);
   process.exit(2);
 }
-command().then(
+command(argument).then(
   (code) => process.exit(code),
   (error: unknown) => {
     say(`marimo-fence ${name}: ${messageOf(error)}`);

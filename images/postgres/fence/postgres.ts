@@ -61,26 +61,32 @@ const readBeat = `SELECT beat::int8 AS beat FROM ${fence.heartbeatSchema}.heartb
 
 /** One session with the member's own database, made anew whenever it was lost. */
 class Session {
-  private client: Client | undefined;
+  private client: Promise<Client> | undefined;
 
   constructor(private readonly database: string) {}
 
   /** @throws Error where the database doesn't answer in time */
   async query<Row extends object>(sql: string, milliseconds = QUERY_MS): Promise<Row[]> {
-    this.client ??= await this.connect();
+    const connecting = (this.client ??= this.connect());
     try {
-      return (await this.client.query<Row>({ text: sql, query_timeout: milliseconds } as { text: string })).rows;
+      const client = await connecting;
+      return (await client.query<Row>({ text: sql, query_timeout: milliseconds } as { text: string })).rows;
     } catch (error) {
-      this.drop();
+      this.drop(connecting);
       throw error;
     }
   }
 
-  drop(): void {
-    const client = this.client;
-    this.client = undefined;
-    client?.end().catch(() => undefined);
-    (client as unknown as { connection: { stream: { destroy(): void } } } | undefined)?.connection.stream.destroy();
+  /** Forgets a session that failed; whoever asks next gets a new one. */
+  private drop(session: Promise<Client>): void {
+    if (this.client === session) this.client = undefined;
+    session.then(
+      (client) => {
+        client.end().catch(() => undefined);
+        (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+      },
+      () => undefined,
+    );
   }
 
   private async connect(): Promise<Client> {
@@ -91,9 +97,8 @@ class Session {
       application_name: "marimo_fence",
       connectionTimeoutMillis: QUERY_MS,
     });
-    client.on("error", () => {
-      if (this.client === client) this.drop();
-    });
+    // Told to the statement under way, or to the next one.
+    client.on("error", () => undefined);
     await client.connect();
     return client;
   }
@@ -113,27 +118,26 @@ export class Postgres {
   private hasHeartbeat = false;
 
   async state(): Promise<PostgresState> {
-    let row: StateRow | undefined;
     try {
-      [row] = await this.reading.query<StateRow>(stateQuery);
+      return await this.stateBy(this.reading);
     } catch {
       // The database of the applications may not be there yet, while it is being made.
       try {
-        [row] = await this.watching.query<StateRow>(stateQuery);
+        return await this.stateBy(this.watching);
       } catch {
         return { state: "down" };
       }
     }
+  }
+
+  private async stateBy(session: Session): Promise<PostgresState> {
+    const [row] = await session.query<StateRow>(stateQuery);
     if (row === undefined) return { state: "down" };
+    const [count] = row.beats ? await session.query<{ beat: string }>(readBeat) : [];
     return {
       state: row.follows ? "standby" : "primary",
       ...(row.lsn !== null && {
-        position: {
-          member: this.member,
-          timeline: row.timeline,
-          lsn: row.lsn,
-          beat: row.beats ? await this.readBeat() : 0,
-        },
+        position: { member: this.member, timeline: row.timeline, lsn: row.lsn, beat: Number(count?.beat ?? 0) },
       }),
       ...(row.follows && {
         streaming: row.streaming === true,
@@ -150,6 +154,10 @@ export class Postgres {
       if (!this.hasHeartbeat) await this.beating.query(createHeartbeat, COMMIT_MS);
       this.hasHeartbeat = true;
       await this.beating.query(beat, COMMIT_MS);
+    } catch (error) {
+      // It may be that somebody dropped the table.
+      this.hasHeartbeat = false;
+      throw error;
     } finally {
       this.isBeating = false;
     }
@@ -193,10 +201,5 @@ export class Postgres {
     }
     const { repositories } = ArchiveEnd.parse(JSON.parse(output));
     return Object.entries(repositories).flatMap(([name, { reached }]) => (reached === "no" ? [name] : []));
-  }
-
-  private async readBeat(): Promise<number> {
-    const [row] = await this.reading.query<{ beat: string }>(readBeat);
-    return Number(row?.beat ?? 0);
   }
 }

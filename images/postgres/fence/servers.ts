@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { fence } from "../../../domain/fence";
+import { fence, parseWords } from "../../../domain/fence";
 import { port } from "../../../domain/patroni";
 import type { Fence, Purpose } from "./fence";
 import { messageOf } from "./log";
@@ -29,7 +29,7 @@ export const serveWritable = (kept: Fence): Server =>
   }).listen(port.writable);
 
 /**
- * The socket by which the member's other containers ask. `/status` answers a `FenceStatus`. `/take/PURPOSE` answers a line
+ * The socket by which the member's other containers ask. `/status` answers a `FenceStatus`. `/take/PURPOSE/WORDS` answers a line
  * `{"waiting": why}` for each reason, and at the end an `Answer`; who hangs up doesn't want the lease any more.
  */
 export const serveControl = (kept: Fence): Server => {
@@ -37,7 +37,7 @@ export const serveControl = (kept: Fence): Server => {
   if (existsSync(fence.controlSocket)) rmSync(fence.controlSocket);
   return createServer((request, response) => {
     const line = (content: unknown) => response.write(`${JSON.stringify(content)}\n`);
-    const [, action, purpose = ""] = (request.url ?? "").split("/");
+    const [, action, purpose = "", words = ""] = decodeURIComponent(request.url ?? "").split("/");
     const hangUp = new AbortController();
     response.on("close", () => {
       hangUp.abort();
@@ -45,7 +45,7 @@ export const serveControl = (kept: Fence): Server => {
     const work = async () => {
       if (action === "status") line(await kept.status());
       else if (action === "take" && isPurpose(purpose)) {
-        line(await kept.take(purpose, (waiting) => line({ waiting }), hangUp.signal));
+        line(await kept.take(purpose, parseWords(words), (waiting) => line({ waiting }), hangUp.signal));
       } else response.writeHead(404);
     };
     work().then(

@@ -130,10 +130,15 @@ def may_write() -> bool:
     """Whether this region may have a database that takes writes, by the writer's lease; if not, says why."""
     if os.environ.get("MARIMO_FENCING") != "lease":
         return True
-    process = subprocess.run(["marimo-fence", "may-start"], stderr=subprocess.PIPE, text=True)
+    # This member has no copy of the settings yet, so what an operator declared lost is asked of Kubernetes.
+    words = claim.shared_settings().get("marimo_confirm_lost", "") if claim.is_contested() else ""
+    reason = ""
+    with subprocess.Popen(["marimo-fence", "may-start", words], stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr or ():
+            reason = line.strip()
+            warn(reason)
     if process.returncode == 0:
         return True
-    reason = process.stderr.strip().split("\n")[-1]
     report(
         f"this region may not become the writer: {reason}. Nothing has been written anywhere. If the other region is the "
         "writer now, make this one follow it: `pulumi config set marimo-dr:role standby`. Then `pulumi up`."

@@ -113,6 +113,16 @@ def look() -> Claim:
     return Claim(annotations.get(INITIALIZE), annotations.get(HOLDER), metadata.get("resourceVersion"))
 
 
+def shared_settings() -> dict:
+    """Patroni's settings that all members share; waits for the Kubernetes API."""
+    while True:
+        try:
+            annotations = request("GET", config_map("config")).get("metadata", {}).get("annotations", {})
+            return json.loads(annotations.get("config", "{}"))
+        except Unavailable as error:
+            wait_for_api(error)
+
+
 def wait_for_api(error: Unavailable) -> None:
     warn(f"WARNING claim: the Kubernetes API does not answer as it should ({error}); this member waits for it.")
     time.sleep(API_AGAIN_SECONDS)
