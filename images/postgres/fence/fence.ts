@@ -43,6 +43,7 @@ export class Fence {
   private state: PostgresState = { state: "down" };
   private wanted: Wanted = unknown;
   private lastPosition: Position | undefined;
+  private replayedTimeline = 0;
   /** Timeline on which the database was last seen as primary. */
   private ledTimeline: number | undefined;
   /** When the database was last seen as primary. */
@@ -123,7 +124,7 @@ export class Fence {
 
   private async look(): Promise<void> {
     await this.readWanted();
-    this.state = await this.postgres.state();
+    this.state = await this.seenState();
     this.lastPosition = this.state.position ?? this.lastPosition;
     if (this.state.state === "primary") {
       // The lease must tell of a new timeline at once, to whoever is still on the one before.
@@ -146,6 +147,14 @@ export class Fence {
 
   private round(intent: Intent, veto?: () => boolean | Promise<boolean>): Promise<void> {
     return this.alone(() => this.keeper.round(intent, veto));
+  }
+
+  /** A standby that streams no more forgets which timeline it replays until its next restartpoint; the fence does not. */
+  private async seenState(): Promise<PostgresState> {
+    const state = await this.postgres.state();
+    if (state.position === undefined || state.state !== "standby") return state;
+    this.replayedTimeline = Math.max(this.replayedTimeline, state.position.timeline);
+    return { ...state, position: { ...state.position, timeline: this.replayedTimeline } };
   }
 
   private async readWanted(): Promise<void> {
@@ -360,7 +369,7 @@ export class Fence {
         if (kind !== reported) report(why);
         reported = kind;
         await delay(TAKE_SECONDS * 1000);
-        if (behind !== undefined) this.state = await this.postgres.state();
+        if (behind !== undefined) this.state = await this.seenState();
       }
     } finally {
       this.takers -= 1;
@@ -437,7 +446,7 @@ export class Fence {
 
   async status(): Promise<FenceStatus> {
     const [state, vaults, writable] = await Promise.all([
-      this.postgres.state(),
+      this.seenState(),
       this.isManual ? undefined : this.keeper.look(),
       this.writable(),
     ]);

@@ -18,7 +18,8 @@ const stateQuery = `
   SELECT pg_is_in_recovery() AS follows,
          CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text AS lsn,
          CASE WHEN pg_is_in_recovery()
-              THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint()))
+              THEN greatest((SELECT received_tli FROM pg_stat_wal_receiver), (SELECT timeline_id FROM pg_control_checkpoint()),
+                            (SELECT min_recovery_end_timeline FROM pg_control_recovery()))
               ELSE ('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::int END AS timeline,
          pg_last_wal_receive_lsn()::text AS received,
          (SELECT status FROM pg_stat_wal_receiver) = 'streaming' AS streaming,
