@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { labels } from "../../domain/patroni";
-import type { Cluster } from "../demo/cluster";
+import type { Cluster } from "../stage/cluster";
 import { nodeName, type RegionName } from "../kind";
 import { engine } from "../parts";
 import { run, succeeds } from "../process";

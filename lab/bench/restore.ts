@@ -6,7 +6,7 @@ import { names } from "../../domain/names";
 import { paths as container } from "../../domain/paths";
 import { repositoryNumber } from "../../domain/repository";
 import { authorityFile } from "../certificates";
-import { type Cluster, runJob } from "../demo/cluster";
+import { type Cluster, runJob } from "../stage/cluster";
 import { run } from "../process";
 import { labSecrets } from "../secrets";
 import { stores } from "../stores";

@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import { humanTime, plain } from "../demo/show";
+import { humanTime, plain } from "../stage/tables";
 import type { BenchReport, Comparison } from "./report";
 import { median } from "./statistics";
 

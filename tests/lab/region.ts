@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { names } from "../../domain/names";
-import { loseState } from "../../lab/demo/pulumi";
+import { loseState } from "../../lab/stage/pulumi";
 import { labEnvironment } from "../../lab/environment";
 import type { RegionName } from "../../lab/kind";
 import { paths } from "../../lab/paths";

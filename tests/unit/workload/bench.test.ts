@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { median } from "../../../lab/bench/statistics";
 import { rate } from "../../../lab/bench/throughput";
-import { humanTime } from "../../../lab/demo/show";
+import { humanTime } from "../../../lab/stage/tables";
 
 describe("median", () => {
   for (const [values, expected] of [
