@@ -13,7 +13,7 @@ import { previews } from "./preview";
 import { BenchReport, type Comparison } from "./report";
 import { download, newestBackup, restore } from "./restore";
 import { goalsTable, growthTable } from "./show";
-import { median } from "./statistics";
+import { median } from "../stage/statistics";
 import { throughput } from "./throughput";
 
 const REGION = "primary";

@@ -10,7 +10,7 @@ import { type Cluster, runJob } from "../stage/cluster";
 import { run } from "../process";
 import { labSecrets } from "../secrets";
 import { stores } from "../stores";
-import { timeEach } from "./statistics";
+import { timeEach } from "../stage/statistics";
 
 const STORE = stores.s3;
 /** Files fetched at once, as many as `process-max` in pgbackrest.conf. */

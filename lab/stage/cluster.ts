@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AppsV1Api, BatchV1Api, CoreV1Api, V1Job, VersionApi } from "@kubernetes/client-node";
+import { labels } from "../../domain/patroni";
 import { regionApi } from "../workload/kubernetes";
 
 /** What demos and benchmarks ask a region's Kubernetes. */
@@ -69,4 +70,15 @@ async function jobLog({ core, namespace }: Cluster, job: string): Promise<string
   const { items } = await core.listNamespacedPod({ namespace, labelSelector: `batch.kubernetes.io/job-name=${job}` });
   const name = items.at(-1)?.metadata?.name;
   return name === undefined ? "(no pod was started)" : core.readNamespacedPodLog({ name, namespace, tailLines: 20 });
+}
+
+/** Identity of the pod that leads the database. @throws Error when none does */
+export async function leaderUid({ core, namespace }: Cluster): Promise<string> {
+  const { items } = await core.listNamespacedPod({
+    namespace,
+    labelSelector: `app=${labels.app.app},${labels.roleKey}=${labels.primary}`,
+  });
+  const uid = items[0]?.metadata?.uid;
+  if (uid === undefined) throw new Error(`no pod in ${namespace} leads the database`);
+  return uid;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { median } from "../../../lab/bench/statistics";
+import { median } from "../../../lab/stage/statistics";
 import { rate } from "../../../lab/bench/throughput";
 import { humanTime } from "../../../lab/stage/tables";
 
