@@ -75,12 +75,15 @@ export class Clients {
   /** Returns when the region has answered each client, anew from now on. */
   async servedBy(region: RegionName, signal: AbortSignal): Promise<void> {
     const since = clock();
-    const served = () =>
-      [this.named, this.direct, this.reader].every((client) => {
-        const newest = client.newest();
-        return newest !== undefined && newest.at > since && regionOf(newest.server) === region;
-      });
-    await until(`region ${region} serves writers and reader`, served, FOLLOWING_SECONDS, signal);
+    const clients = { "writer by name": this.named, "writer that asks": this.direct, "reader by name": this.reader };
+    const served = ({ newest }: Writer | Reader) => {
+      const answer = newest();
+      return answer !== undefined && answer.at > since && regionOf(answer.server) === region;
+    };
+    const waits = Object.entries(clients).map(([who, client]) =>
+      until(`region ${region} serves the ${who}`, () => served(client), FOLLOWING_SECONDS, signal),
+    );
+    await Promise.all(waits);
   }
 
   private async stop(): Promise<Seen> {

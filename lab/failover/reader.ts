@@ -25,6 +25,11 @@ export interface Reader {
 const PAUSE_MS = 100;
 const RECONNECT_PAUSE_MS = 200;
 const TIMEOUT_MS = 5000;
+/**
+ * Sessions are renewed, as connection pools renew theirs: a region that is cut off, but not from this client, answers readers
+ * for ever, and nothing else would lead them away from what is old.
+ */
+const SESSION_MS = 5000;
 
 /** Reads a writer's newest row again and again, and connects anew when it gets no answer. */
 export function startReader(source: ConnectionSource, run: string): Reader {
@@ -33,7 +38,8 @@ export function startReader(source: ConnectionSource, run: string): Reader {
 
   const readOn = async (client: Client) => {
     const server = await withTimeout(serverOf(client), TIMEOUT_MS);
-    while (!stopping.signal.aborted) {
+    const end = clock() + SESSION_MS;
+    while (!stopping.signal.aborted && clock() < end) {
       const newest = "SELECT id FROM acknowledged_writes WHERE run = $1 ORDER BY id DESC LIMIT 1";
       await withTimeout(client.query(newest, [run]), TIMEOUT_MS);
       readings.push({ at: clock(), server });
