@@ -15,7 +15,8 @@ import type { Credentials } from "../workload/access";
 import { dnsQuestion, remembering } from "../workload/dns";
 import { clock, readLedger } from "../workload/ledger";
 import { Clients, COMMITS_PER_SECOND, type Ledgers, type Sources } from "./clients";
-import { byRole as operator } from "./operator";
+import { leaseHasRunOut } from "./lease";
+import { operator } from "./operator";
 import { bringUp, connectionTo, type Direct, direct, FOLLOWING_SECONDS, isFollowed, lag } from "./regions";
 import type { FailoverReport, Step, StepKey } from "./report";
 import { countByRegion, measureStep, sum } from "./step";
@@ -95,6 +96,7 @@ class Story {
         followedBefore: true,
         act: async () => {
           await cutRegion("primary");
+          await leaseHasRunOut("secondary", this.signal);
           await operator.promote("secondary");
         },
       }),
@@ -112,8 +114,7 @@ class Story {
         followedBefore: false,
         act: async () => {
           await createRegion("primary");
-          await operator.follow("primary");
-          await this.untilFollowed();
+          await operator.comeBack("primary");
         },
       }),
       this.step("failback", 90, {
@@ -190,7 +191,7 @@ class Story {
 
   private lookAt(region: RegionName): string {
     return (
-      `${logFile("pulumi-up")}, and: kubectl --context=${region} -n ${NAMESPACE} logs -l app=postgres -c fence; ` +
+      `${logFile("dr")} and ${logFile("pulumi-up")}, and: kubectl --context=${region} -n ${NAMESPACE} logs -l app=postgres -c fence; ` +
       `the writers' records are ${join(paths.reports, "ledgers", this.run)}-*`
     );
   }

@@ -1,20 +1,17 @@
-import type { FenceStatus, Synchronous } from "../../../domain/fence";
-import { leaseTimes } from "../../../domain/lease";
-import { type RegionName, regionNames } from "../../kind";
-import { run } from "../../process";
+import type { Synchronous } from "../../../domain/fence";
+import { regionNames } from "../../kind";
 import { createRegion, destroyRegion } from "../../regions";
 import * as pulumi from "../../stage/pulumi";
 import { repeat, summary, total } from "../../stage/statistics";
-import { until } from "../../stage/until";
 import { clock } from "../../workload/ledger";
 import { acceptedTwice, firstBy } from "../acknowledgements";
-import { byRole as operator } from "../operator";
-import { FOLLOWING_SECONDS, isFollowed, otherRegion, writer } from "../regions";
+import { leaseHasRunOut } from "../lease";
+import { operator } from "../operator";
+import { otherRegion, writer } from "../regions";
 import { type Bench, underLoad } from "./load";
 import type { FailoverBenchReport } from "./report";
 
 const COMMITS_PER_SECOND = 500;
-const NAMESPACE = "marimo-erp";
 const KEY = "synchronousReplication";
 
 type RegionLosses = NonNullable<FailoverBenchReport["regionLoss"]>;
@@ -45,7 +42,7 @@ async function regionLoss(bench: Bench, synchronous: Waiting) {
     { commitsPerSecond: COMMITS_PER_SECOND, to },
     async () => {
       await destroyRegion(lost);
-      await until("the lost region's lease has run out", () => leaseIsOver(to), 120, bench.signal);
+      await leaseHasRunOut(to, bench.signal);
       const start = clock();
       // Without another region commits would wait for it.
       if (synchronous !== "off") await pulumi.configure(to, KEY, "off");
@@ -55,8 +52,7 @@ async function regionLoss(bench: Bench, synchronous: Waiting) {
   );
   await createRegion(lost);
   await pulumi.configure(lost, KEY, "off");
-  await operator.follow(lost);
-  await until("the region streams", () => isFollowed(bench.database), FOLLOWING_SECONDS, bench.signal);
+  await operator.comeBack(lost);
   return {
     lostWrites: count.lostWrites,
     lostSeconds: count.rpoSeconds,
@@ -70,13 +66,4 @@ async function setSynchronous(mode: Synchronous): Promise<void> {
     await pulumi.configure(region, KEY, mode);
     await pulumi.up(region);
   }
-}
-
-/** Whether both vaults let another region take over. */
-async function leaseIsOver(asked: RegionName): Promise<boolean> {
-  const pod = ["--context", asked, "--namespace", NAMESPACE, "exec", "postgres-0", "--container", "fence"];
-  const answer = await run("kubectl", [...pod, "--", "marimo-fence", "status"], { log: "bench-lease" });
-  const { vaults = {} } = JSON.parse(answer) as FenceStatus;
-  const over = leaseTimes.validity.seconds + leaseTimes.takerMargin.seconds;
-  return Object.values(vaults).every((vault) => "ageSeconds" in vault && (vault.ageSeconds ?? 0) > over);
 }

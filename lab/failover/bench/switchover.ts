@@ -6,7 +6,7 @@ import { until } from "../../stage/until";
 import { dnsQuestion } from "../../workload/dns";
 import { acceptedTwice, firstBy, gapOfChange } from "../acknowledgements";
 import { type AnswerChange, flipSeconds, watchAnswers } from "../answers";
-import { byRole as operator } from "../operator";
+import { operator } from "../operator";
 import { FOLLOWING_SECONDS, isFollowed, otherRegion, writer } from "../regions";
 import { type Bench, type UnderLoad, underLoad } from "./load";
 import type { FailoverBenchReport } from "./report";
