@@ -24,6 +24,19 @@ export const mendRegion = async (region: RegionName, ...only: string[]): Promise
   for (const rule of rules(only)) await inNode(region, "iptables", "-D", ...rule);
 };
 
+/** Every process of the pod is gone in the same moment, as when its machine is. Kubernetes starts it anew. */
+export const killPod = (region: RegionName, uid: string): Promise<string> =>
+  inNode(
+    region,
+    ...[
+      "sh",
+      "-c",
+      'pids=$(grep -lse "$1" /proc/[0-9]*/cgroup | cut -d/ -f3); test -n "$pids" && { kill -KILL $pids; true; }',
+    ],
+    // The cgroup drivers write it in two ways.
+    ...["sh", uid.replaceAll("-", "[-_]")],
+  );
+
 /** Every process of the members stands still: they all run as the image's user. */
 export const freezeMembers = (region: RegionName): Promise<string> => inNode(region, "pkill", "-STOP", "-u", "999");
 export const thawMembers = (region: RegionName): Promise<string> => inNode(region, "pkill", "-CONT", "-u", "999");

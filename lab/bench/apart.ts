@@ -1,7 +1,6 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { labels } from "../../domain/patroni";
-import type { Cluster } from "../demo/cluster";
+import { type Cluster, leaderUid } from "../stage/cluster";
 import { nodeName, type RegionName } from "../kind";
 import { engine } from "../parts";
 import { run, succeeds } from "../process";
@@ -39,16 +38,6 @@ export async function checkApart(): Promise<void> {
 
 const labProcesses = (region: RegionName) =>
   processesOf([nodeName(region), ...Object.values(stores).map(({ container }) => container)]);
-
-async function leaderUid({ core, namespace }: Cluster): Promise<string> {
-  const { items } = await core.listNamespacedPod({
-    namespace,
-    labelSelector: `app=${labels.app.app},${labels.roleKey}=${labels.primary}`,
-  });
-  const uid = items[0]?.metadata?.uid;
-  if (uid === undefined) throw new Error(`no pod in ${namespace} leads the database`);
-  return uid;
-}
 
 /** The processes in the containers: all that descend from their first ones. */
 async function processesOf(containers: readonly string[]): Promise<number[]> {

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
-import { openCluster, runCronJob } from "../demo/cluster";
-import { runAsCommand } from "../demo/command";
-import { writeReport } from "../demo/report";
+import { openCluster, runCronJob } from "../stage/cluster";
+import { runAsCommand } from "../stage/command";
+import { writeReport } from "../stage/reportFile";
 import { tellStory } from "../demo/story";
-import { withLab } from "../demo/surroundings";
+import { withLab } from "../stage/surroundings";
 import { paths } from "../paths";
 import { regionDatabase } from "../workload/access";
 import { parseScale } from "../workload/arguments";
@@ -13,7 +13,7 @@ import { previews } from "./preview";
 import { BenchReport, type Comparison } from "./report";
 import { download, newestBackup, restore } from "./restore";
 import { goalsTable, growthTable } from "./show";
-import { median } from "./statistics";
+import { median } from "../stage/statistics";
 import { throughput } from "./throughput";
 
 const REGION = "primary";
@@ -61,7 +61,7 @@ async function comparePreview(): Promise<Comparison> {
 async function benchmark(scales: readonly number[], signal: AbortSignal): Promise<BenchReport> {
   const report: Partial<BenchReport> & Pick<BenchReport, "rebuilds" | "restores"> = { rebuilds: [], restores: [] };
   for (const scale of scales) {
-    await withLab({ keep: false, signal }, async () => {
+    await withLab({ keep: false, regions: ["primary"], signal }, async () => {
       report.rebuilds.push(await tellStory({ scale, from: "s3", keep: false }, signal));
       report.restores.push(await compareRestore(scale));
       if (scale === scales.at(-1)) {

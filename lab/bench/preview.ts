@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
 import { paths } from "../paths";
 import { run } from "../process";
-import { timeEach } from "./statistics";
+import { timeEach } from "../stage/statistics";
 
 const STACK = "primary";
 const empty = join(paths.lab, "bench", "empty-program");

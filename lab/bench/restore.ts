@@ -6,11 +6,11 @@ import { names } from "../../domain/names";
 import { paths as container } from "../../domain/paths";
 import { repositoryNumber } from "../../domain/repository";
 import { authorityFile } from "../certificates";
-import { type Cluster, runJob } from "../demo/cluster";
+import { type Cluster, runJob } from "../stage/cluster";
 import { run } from "../process";
 import { labSecrets } from "../secrets";
 import { stores } from "../stores";
-import { timeEach } from "./statistics";
+import { timeEach } from "../stage/statistics";
 
 const STORE = stores.s3;
 /** Files fetched at once, as many as `process-max` in pgbackrest.conf. */

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
-import { humanTime, plain } from "../demo/show";
+import { humanTime, plain } from "../stage/tables";
 import type { BenchReport, Comparison } from "./report";
-import { median } from "./statistics";
+import { median } from "../stage/statistics";
 
 /** What issue and design ask of the topology on two cores. */
 export const goals = {

@@ -1,16 +1,17 @@
 import { join } from "node:path";
 import { paths } from "../paths";
-import { runAsCommand } from "./command";
+import { runAsCommand } from "../stage/command";
+import { writeReport } from "../stage/reportFile";
+import { withLab } from "../stage/surroundings";
 import { type DemoOptions, demoCommand } from "./options";
-import { RebuildReport, writeReport } from "./report";
+import { RebuildReport } from "./report";
 import { lossExplained, objectivesTable, phasesTable } from "./show";
 import { tellStory } from "./story";
-import { withLab } from "./surroundings";
 import { shortcomings } from "./verdict";
 
 runAsCommand(async (signal) => {
   const options = demoCommand().parse().opts<DemoOptions>();
-  const report = await withLab({ keep: options.keep, signal }, () => tellStory(options, signal));
+  const report = await withLab({ keep: options.keep, regions: ["primary"], signal }, () => tellStory(options, signal));
   const file = join(paths.reports, "rebuild.json");
   writeReport(file, RebuildReport, report);
   const findings = shortcomings(report);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ConnectionSource } from "../workload/connection";
 import { startWriter, type Writer } from "../workload/writer";
-import { rejectionOf } from "./abort";
+import { rejectionOf } from "../stage/abort";
 
 /** Between two attempts: how exactly the first write's time is known. */
 const PAUSE_MS = 200;

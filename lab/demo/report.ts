@@ -1,9 +1,5 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { z } from "zod";
-
-const Seconds = z.number().nonnegative();
-const Count = z.int().nonnegative();
+import { Conditions, Count, Seconds } from "../stage/reportFile";
 
 /** What the demo measured. `docs/reports.md` explains each field. */
 export const RebuildReport = z.strictObject({
@@ -30,25 +26,6 @@ export const RebuildReport = z.strictObject({
   databaseBytes: Count.positive(),
   longestGapSeconds: Seconds,
   story: z.record(z.string(), Seconds),
-  conditions: z.strictObject({
-    date: z.iso.datetime(),
-    cores: Count.positive(),
-    memoryBytes: Count.positive(),
-    scale: z.number().positive(),
-    restoreFrom: z.enum(["s3", "gcs"]),
-    versions: z.record(z.string(), z.string()),
-    standIns: z.array(z.string()),
-  }),
+  conditions: Conditions.extend({ scale: z.number().positive(), restoreFrom: z.enum(["s3", "gcs"]) }),
 });
 export type RebuildReport = z.infer<typeof RebuildReport>;
-
-/**
- * Writes a report that fits its schema, for people and programs.
- *
- * @throws ZodError when it does not fit: such a report would mislead whoever reads it
- */
-export function writeReport<Report>(path: string, schema: z.ZodType<Report>, report: Report): void {
-  const text = JSON.stringify(schema.parse(report), null, 2);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text + "\n");
-}

@@ -1,26 +1,26 @@
-import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { archiveTimeout } from "../../domain/parameters";
 import { paths } from "../paths";
 import { cancellable, logFile } from "../process";
-import { standInsInUse } from "../pulumi";
 import { createRegion, destroyRegion } from "../regions";
 import { stopStore } from "../stores";
 import { regionDatabase } from "../workload/access";
-import { type ConnectionSource, withClient } from "../workload/connection";
 import { type Count, countAcknowledged } from "../workload/count";
 import { clock, readLedger } from "../workload/ledger";
 import { countRows, databaseBytes, load } from "../workload/load";
 import { rowCounts, tableNames } from "../workload/schema";
-import { type Cluster, openCluster, restoreLog, runCronJob } from "./cluster";
+import { type Cluster, openCluster, runCronJob } from "../stage/cluster";
+import { conditions } from "../stage/conditions";
+import { type Phase, runPhases } from "../stage/phase";
+import * as pulumi from "../stage/pulumi";
+import type { Conditions } from "../stage/reportFile";
 import { firstWrite } from "./first-write";
 import type { DemoOptions } from "./options";
-import { type Phase, runPhases } from "./phase";
 import { rebuildPhases } from "./phases";
-import * as pulumi from "./pulumi";
 import { type RecoveryTimes, recoveryTimes } from "./recovery-log";
 import type { RebuildReport } from "./report";
+import { restoreLog } from "./restore-log";
 import { startWriterProcess } from "./writer-process";
 
 const REGION = "primary";
@@ -61,7 +61,8 @@ class Story {
   private writerStopped: Promise<unknown> | undefined;
   private count: Count | undefined;
   private recovery: RecoveryTimes | undefined;
-  private versions: Record<string, string> = {};
+  /** The conditions; asked while the region is there. */
+  private given: Conditions | undefined;
 
   constructor(
     private readonly options: DemoOptions,
@@ -187,7 +188,7 @@ class Story {
     this.recovery = recoveryTimes(await restoreLog(cluster));
     this.count = await countAcknowledged(this.database, this.ledgers.before, this.lastWrite());
     await this.checkLoadedRows();
-    this.versions = await versions(cluster, this.database);
+    this.given = await conditions(cluster, this.database);
   }
 
   /** When the region was lost for its clients. */
@@ -214,8 +215,8 @@ class Story {
 
   /** @param seconds taken by each phase of the story */
   report(seconds: Record<string, number>): RebuildReport {
-    const { count, recovery } = this;
-    if (count === undefined || recovery === undefined)
+    const { count, recovery, given } = this;
+    if (count === undefined || recovery === undefined || given === undefined)
       throw new Error("the story was not told to its end; there is nothing to report");
     const { clusterStarted, clusterReady, firstWrite, upEnded } = this.moments;
     const lastWrite = this.lastWrite();
@@ -230,28 +231,10 @@ class Story {
       databaseBytes: this.databaseBytes,
       story: seconds,
       conditions: {
-        date: new Date().toISOString(),
-        cores: cpus().length,
-        memoryBytes: totalmem(),
+        ...given,
         scale: this.options.scale,
         restoreFrom: this.options.from,
-        versions: this.versions,
-        standIns: standInsInUse(),
       },
     };
   }
-}
-
-async function versions({ version }: Cluster, database: ConnectionSource): Promise<Record<string, string>> {
-  const [kubernetes, postgres, pulumiCli] = await Promise.all([
-    version.getCode(),
-    withClient(database, (client) => client.query<{ server_version: string }>("SHOW server_version")),
-    pulumi.pulumiVersion(),
-  ]);
-  return {
-    node: process.version,
-    pulumi: pulumiCli,
-    kubernetes: kubernetes.gitVersion,
-    postgres: postgres.rows[0]?.server_version ?? "",
-  };
 }

@@ -38,21 +38,33 @@ export function regionDatabase(access: RegionAccess): () => Promise<Connection> 
   return async () => {
     const api = new CoreV1Api(regionApi(access.kubeconfig, access.context));
     const namespace = access.namespace ?? "marimo-erp";
-    const [host, nodePort, secrets, tls] = await Promise.all([
+    const [host, nodePort, credentials] = await Promise.all([
       nodeAddress(api),
       nodePortOf(api, namespace),
-      api.readNamespacedSecret({ name: names.secrets, namespace }),
-      api.readNamespacedSecret({ name: "postgres-server-tls", namespace }),
+      readCredentials(api, namespace),
     ]);
     await untilOpen(host, nodePort);
-    return {
-      host,
-      port: nodePort,
-      user: decoded(secrets.data, "DB_USER"),
-      password: decoded(secrets.data, "DB_PASSWORD"),
-      database: names.database,
-      tls: { ca: decoded(tls.data, "ca.crt"), serverName: names.writeService },
-    };
+    return { host, port: nodePort, ...credentials };
+  };
+}
+
+/** Who a client says that it is, and how it knows the server. */
+export type Credentials = Omit<Connection, "host" | "port">;
+
+/** The region's password and certificate authority, as the program made them. */
+export const regionCredentials = (access: RegionAccess): Promise<Credentials> =>
+  readCredentials(new CoreV1Api(regionApi(access.kubeconfig, access.context)), access.namespace ?? "marimo-erp");
+
+async function readCredentials(api: CoreV1Api, namespace: string): Promise<Credentials> {
+  const [secrets, tls] = await Promise.all([
+    api.readNamespacedSecret({ name: names.secrets, namespace }),
+    api.readNamespacedSecret({ name: "postgres-server-tls", namespace }),
+  ]);
+  return {
+    user: decoded(secrets.data, "DB_USER"),
+    password: decoded(secrets.data, "DB_PASSWORD"),
+    database: names.database,
+    tls: { ca: decoded(tls.data, "ca.crt"), serverName: names.writeService },
   };
 }
 

@@ -42,6 +42,34 @@ export async function withClient<T>(source: ConnectionSource, use: (client: Clie
   }
 }
 
+/** Address of the server at the other end, as it says itself: what led to it may lead to several. */
+export async function serverOf(client: Client): Promise<string> {
+  const { rows } = await client.query<{ address: string | null }>("SELECT host(inet_server_addr()) AS address");
+  return rows[0]?.address ?? "a local socket";
+}
+
+/** Does not wait: a server that is gone never says farewell. */
+export function abandon(client: Client): void {
+  client.end().catch(() => undefined);
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+}
+
+/** @throws Error when the work takes longer; it is left to itself */
+export async function withTimeout<T>(work: Promise<T>, milliseconds: number): Promise<T> {
+  const timeout = new AbortController();
+  const expired = delay(milliseconds, undefined, { signal: timeout.signal }).then(() => {
+    throw new Error(`no answer within ${milliseconds / 1000} s`);
+  });
+  try {
+    return await Promise.race([work, expired]);
+  } finally {
+    timeout.abort();
+    // Whichever lost the race has nothing more to say: the abort just ordered, or a session that is closed next.
+    expired.catch(() => undefined);
+    work.catch(() => undefined);
+  }
+}
+
 const ATTEMPT_PAUSE_MS = 200;
 
 /**

@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { type ConnectionSource, withClient } from "./connection";
-import { readLedger } from "./ledger";
+import { readLedger, type Run } from "./ledger";
 import { computeLoss, ids, type Loss } from "./loss";
 
 export interface Count extends Loss {
@@ -20,8 +20,18 @@ const BATCH = 10_000;
  * @param lostAt when the database was destroyed, in milliseconds since 1970. @default the last acknowledgement, for faults
  *   that destroy nothing
  */
-export async function countAcknowledged(source: ConnectionSource, ledgerPath: string, lostAt?: number): Promise<Count> {
-  const { run, startedAt, acknowledged, unknown } = readLedger(ledgerPath);
+export const countAcknowledged = async (
+  source: ConnectionSource,
+  ledgerPath: string,
+  lostAt?: number,
+): Promise<Count> => countRun(source, readLedger(ledgerPath), lostAt);
+
+/** The same for a run, or for a part of it. */
+export async function countRun(
+  source: ConnectionSource,
+  { run, startedAt, acknowledged, unknown }: Pick<Run, "run" | "startedAt" | "acknowledged" | "unknown">,
+  lostAt?: number,
+): Promise<Count> {
   const wanted = [...acknowledged, ...unknown].flatMap(ids);
   const found = await withClient(source, (client) => findIds(client, run, wanted));
   const times = acknowledged.map(({ at }) => at).sort((a, b) => a - b);

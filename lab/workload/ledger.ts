@@ -11,8 +11,8 @@ const Rows = { first: z.int().positive(), rows: z.int().positive() };
 
 const Entry = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("start"), run: z.uuid(), at: Time }),
-  /** The server acknowledged the commit of the rows `first` to `first + rows - 1`. */
-  z.strictObject({ type: z.literal("acknowledged"), ...Rows, sent: Time, at: Time }),
+  /** The server acknowledged the commit of the rows `first` to `first + rows - 1`; its address is the one that it has itself. */
+  z.strictObject({ type: z.literal("acknowledged"), ...Rows, sent: Time, at: Time, server: z.string() }),
   /** No answer came: the rows may or may not be there, and either is right. */
   z.strictObject({ type: z.literal("unknown"), ...Rows, sent: Time, at: Time, reason: z.string() }),
   /** The server answered that it did not commit them. */

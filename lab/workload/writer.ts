@@ -1,8 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client, DatabaseError } from "pg";
-import { clientConfig, type ConnectionSource, resolveConnection, withClient } from "./connection";
-import { clock, Ledger } from "./ledger";
+import {
+  abandon,
+  clientConfig,
+  type ConnectionSource,
+  resolveConnection,
+  serverOf,
+  withClient,
+  withTimeout,
+} from "./connection";
+import { clock, type Commit, Ledger } from "./ledger";
 import { Random } from "./random";
 import { acknowledgedWrites } from "./schema";
 import { noteWords } from "./vocabulary";
@@ -26,6 +34,8 @@ export interface Writer {
   readonly run: string;
   /** Rows acknowledged so far. */
   readonly acknowledgedRows: () => number;
+  /** The newest acknowledgement. */
+  readonly newest: () => Commit | undefined;
   /** When the first commit was acknowledged, in milliseconds since 1970. Pending until then, even when stopped before. */
   readonly firstAcknowledgement: Promise<number>;
   /** Lets the commits under way come to their end, closes the ledger and says what is in it. */
@@ -55,14 +65,22 @@ export async function startWriter(
   return {
     run: writing.run,
     acknowledgedRows: () => writing.acknowledgedRows,
+    newest: () => writing.newest,
     firstAcknowledgement: writing.firstAcknowledgement,
     stop: () => writing.stop(),
   };
 }
 
+/** An open session, and the server at its other end. */
+interface Connected {
+  readonly client: Client;
+  readonly server: string;
+}
+
 class Writing {
   readonly run = randomUUID();
   acknowledgedRows = 0;
+  newest: Commit | undefined;
   private unknownRows = 0;
   private refusedRows = 0;
   private nextId = 1;
@@ -98,28 +116,30 @@ class Writing {
   private async session(session: number, interval: number): Promise<void> {
     const random = new Random(session, 0);
     while (!this.stopping.signal.aborted) {
-      const client = await this.connect(session);
-      if (client === undefined) continue;
+      const connected = await this.connect(session);
+      if (connected === undefined) continue;
       try {
-        await this.writeUntilDisconnected(client, session, random, interval);
+        await this.writeUntilDisconnected(connected, session, random, interval);
       } finally {
-        close(client);
+        abandon(connected.client);
       }
     }
   }
 
-  private async connect(session: number): Promise<Client | undefined> {
+  private async connect(session: number): Promise<Connected | undefined> {
     try {
       const client = new Client(clientConfig(await resolveConnection(this.source)));
       client.on("error", (error) => this.broken.set(client, error.message));
+      let server: string;
       try {
         await client.connect();
+        server = await withTimeout(serverOf(client), COMMIT_TIMEOUT_MS);
       } catch (error) {
-        close(client);
+        abandon(client);
         throw error;
       }
       this.ledger.append({ type: "connected", session, at: clock() });
-      return client;
+      return { client, server };
     } catch (error) {
       this.ledger.append({ type: "disconnected", session, at: clock(), reason: messageOf(error) });
       await this.pause(RECONNECT_PAUSE_MS);
@@ -127,11 +147,11 @@ class Writing {
     }
   }
 
-  private async writeUntilDisconnected(client: Client, session: number, random: Random, interval: number) {
+  private async writeUntilDisconnected(connected: Connected, session: number, random: Random, interval: number) {
     for (let turn = 0; !this.stopping.signal.aborted; turn++) {
       const start = clock();
       const rows = (turn % MOST_ROWS) + 1;
-      const problem = this.broken.get(client) ?? (await this.commit(client, session, rows, random));
+      const problem = this.broken.get(connected.client) ?? (await this.commit(connected, session, rows, random));
       if (problem !== undefined) {
         this.ledger.append({ type: "disconnected", session, at: clock(), reason: problem });
         await this.pause(RECONNECT_PAUSE_MS);
@@ -145,7 +165,12 @@ class Writing {
    * Writes that many rows in one transaction.
    * @returns why the session must end, or `undefined` when it goes on
    */
-  private async commit(client: Client, session: number, rows: number, random: Random): Promise<string | undefined> {
+  private async commit(
+    { client, server }: Connected,
+    session: number,
+    rows: number,
+    random: Random,
+  ): Promise<string | undefined> {
     const first = this.nextId;
     this.nextId += rows;
     const payloads = Array.from({ length: rows }, () => payload(random));
@@ -162,7 +187,8 @@ class Writing {
         COMMIT_TIMEOUT_MS,
       );
       const at = clock();
-      this.ledger.append({ type: "acknowledged", first, rows, sent, at });
+      this.newest = { type: "acknowledged", first, rows, sent, at, server };
+      this.ledger.append(this.newest);
       this.acknowledgedRows += rows;
       this.announceFirst(at);
       return undefined;
@@ -194,27 +220,6 @@ class Writing {
  * end the session at any point, even after it.
  */
 const isRefusal = (error: unknown): boolean => error instanceof DatabaseError && error.severity === "ERROR";
-
-async function withTimeout<T>(work: Promise<T>, milliseconds: number): Promise<T> {
-  const timeout = new AbortController();
-  const expired = delay(milliseconds, undefined, { signal: timeout.signal }).then(() => {
-    throw new Error(`no answer within ${milliseconds / 1000} s`);
-  });
-  try {
-    return await Promise.race([work, expired]);
-  } finally {
-    timeout.abort();
-    // Whichever lost the race has nothing more to say: the abort just ordered, or a session that is closed next.
-    expired.catch(() => undefined);
-    work.catch(() => undefined);
-  }
-}
-
-/** Does not wait: a server that is gone never says farewell. */
-function close(client: Client): void {
-  client.end().catch(() => undefined);
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
-}
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message || error.name : String(error));
 

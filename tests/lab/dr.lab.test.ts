@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { loseState } from "../../lab/demo/pulumi";
+import { loseState } from "../../lab/stage/pulumi";
 import { labEnvironment } from "../../lab/environment";
 import { paths } from "../../lab/paths";
 import { createRegion, destroyRegion } from "../../lab/regions";

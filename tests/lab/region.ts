@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { names } from "../../domain/names";
-import { loseState } from "../../lab/demo/pulumi";
+import { loseState } from "../../lab/stage/pulumi";
+import { until } from "../../lab/stage/until";
 import { labEnvironment } from "../../lab/environment";
 import type { RegionName } from "../../lab/kind";
 import { paths } from "../../lab/paths";
@@ -16,6 +16,8 @@ import { startWriter, type Writer } from "../../lab/workload/writer";
 /** The region that the lab tests destroy and rebuild. */
 export const region = "primary";
 export const namespace = "marimo-erp";
+
+export { until };
 
 export interface Outcome {
   readonly code: number | undefined;
@@ -44,15 +46,6 @@ export const succeed = async (running: Promise<Outcome>): Promise<string> => {
   const { code, output } = await running;
   assert.equal(code, 0, output);
   return output;
-};
-
-/** Waits for something that nothing announces. */
-export const until = async (what: string, holds: () => Promise<boolean>, seconds = 120): Promise<void> => {
-  const limit = performance.now() + seconds * 1000;
-  while (!(await holds())) {
-    if (performance.now() > limit) throw new Error(`${what}: not within ${seconds} s`);
-    await pause(500);
-  }
 };
 
 /** What a person does with a region and sees of it. */

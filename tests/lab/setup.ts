@@ -1,4 +1,4 @@
-import { refuseUsedVaults } from "../../lab/demo/surroundings";
+import { refuseUsedVaults } from "../../lab/stage/surroundings";
 import { down, up } from "../../lab/lab";
 
 /** Brings the lab up before the first lab test and removes it after the last; KEEP_LAB=1 leaves it, for work on tests. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { median } from "../../../lab/bench/statistics";
+import { median, summary } from "../../../lab/stage/statistics";
 import { rate } from "../../../lab/bench/throughput";
-import { humanTime } from "../../../lab/demo/show";
+import { humanTime } from "../../../lab/stage/tables";
 
 describe("median", () => {
   for (const [values, expected] of [
@@ -27,6 +27,15 @@ describe("median", () => {
         assert.ok(above <= values.length / 2 && below <= values.length / 2);
       }),
     );
+  });
+});
+
+describe("summary", () => {
+  it("has the samples as they came, and what is said of them", () => {
+    assert.deepEqual(summary([3, 1, 8]), { samples: [3, 1, 8], minimum: 1, median: 3, maximum: 8 });
+  });
+  it("of nothing does not exist", () => {
+    assert.throws(() => summary([]), RangeError);
   });
 });
 

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { demoCommand } from "../../../lab/demo/options";
 import { rebuildPhases } from "../../../lab/demo/phases";
 import { parseLog, recoveryTimes, tellsOfRestore } from "../../../lab/demo/recovery-log";
-import { RebuildReport, writeReport } from "../../../lab/demo/report";
+import { RebuildReport } from "../../../lab/demo/report";
 import { shortcomings } from "../../../lab/demo/verdict";
+import { writeReport } from "../../../lab/stage/reportFile";
 
 const log = `2026-11-23T10:00:00.000000000Z 2026-11-23 10:00:00,000 INFO: trying to bootstrap a new cluster
 2026-11-23T10:00:00.500000000Z {"event":"decision","at":"2026-11-23T10:00:00.5Z","action":"restore","repository":"s3"}

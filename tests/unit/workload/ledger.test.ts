@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { clock, Ledger, parseLedger, readLedger } from "../../../lab/workload/ledger";
 
 const start = '{"type":"start","run":"b2a9b0a6-7d5b-4b8e-9d0a-0d6f0c1b2a3c","at":1}\n';
-const acknowledged = '{"type":"acknowledged","first":1,"rows":2,"sent":2,"at":3}\n';
+const acknowledged = '{"type":"acknowledged","first":1,"rows":2,"sent":2,"at":3,"server":"10.1.0.1"}\n';
 
 describe("ledger", () => {
   let folder: string;
@@ -20,11 +20,11 @@ describe("ledger", () => {
     const path = join(folder, "ledger.jsonl");
     const ledger = new Ledger(path);
     ledger.append({ type: "start", run: "b2a9b0a6-7d5b-4b8e-9d0a-0d6f0c1b2a3c", at: 1 });
-    ledger.append({ type: "acknowledged", first: 1, rows: 3, sent: 2, at: 3 });
+    ledger.append({ type: "acknowledged", first: 1, rows: 3, sent: 2, at: 3, server: "10.1.0.1" });
     ledger.append({ type: "unknown", first: 4, rows: 1, sent: 4, at: 5, reason: "gone" });
     const { acknowledged, unknown, entries } = readLedger(path);
     ledger.close();
-    assert.deepEqual(acknowledged, [{ type: "acknowledged", first: 1, rows: 3, sent: 2, at: 3 }]);
+    assert.deepEqual(acknowledged, [{ type: "acknowledged", first: 1, rows: 3, sent: 2, at: 3, server: "10.1.0.1" }]);
     assert.deepEqual(
       unknown.map(({ first }) => first),
       [4],

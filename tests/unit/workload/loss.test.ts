@@ -9,6 +9,7 @@ const commit = (first: number, rows: number, sent: number, at: number): Commit =
   rows,
   sent,
   at,
+  server: "10.1.0.1",
 });
 
 /** Commits of one row each, acknowledged at those seconds, sent half a second before. */

@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { down, up } from "../lab";
+import type { RegionName } from "../kind";
 import { labExists } from "../parts";
 import { paths } from "../paths";
 import { cancellable, succeeds } from "../process";
@@ -10,6 +11,8 @@ import { stores } from "../stores";
 export interface Surroundings {
   /** Leave the lab as it is at the end. A lab that was there before is always left. */
   readonly keep: boolean;
+  /** Those that take part; another would only take its share of the machine. */
+  readonly regions: readonly RegionName[];
   readonly signal: AbortSignal;
 }
 
@@ -19,18 +22,17 @@ export interface Surroundings {
  *
  * @throws Error before anything is touched, when there is a lab whose vaults are in use
  */
-export async function withLab<T>({ keep, signal }: Surroundings, work: () => Promise<T>): Promise<T> {
+export async function withLab<T>({ keep, regions, signal }: Surroundings, work: () => Promise<T>): Promise<T> {
   refuseUsedVaults();
   const leave = keep || labExists();
   let failed = true;
   try {
-    // The second region has no part in this, and would only take its share of the machine.
-    await cancellable(signal, () => up({ regions: ["primary"] }));
+    await cancellable(signal, () => up({ regions }));
     const result = await work();
     failed = false;
     return result;
   } finally {
-    if (failed) await saveLogs();
+    if (failed) await saveLogs(regions);
     if (leave) console.log("The lab is left as it is. npm run lab status shows it, npm run lab down removes it.");
     else await down({ keepReports: true });
   }
@@ -49,15 +51,16 @@ export function refuseUsedVaults(): void {
   }
 }
 
-/** What the lab did and what the region's pods said, for whoever looks into a failure. */
-async function saveLogs(): Promise<void> {
+/** What the lab did and what the regions' pods said, for whoever looks into a failure. */
+async function saveLogs(regions: readonly RegionName[]): Promise<void> {
   const folder = join(paths.reports, "failure");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   if (existsSync(paths.logs)) cpSync(paths.logs, join(folder, "lab"), { recursive: true });
-  const dump = ["cluster-info", "dump", "--namespaces=marimo-erp", `--output-directory=${join(folder, "primary")}`];
-  const dumped = await succeeds("kubectl", ["--context=primary", "--request-timeout=10s", ...dump]);
-  console.error(
-    `Logs are saved in ${folder}: what the lab did${dumped ? ", and what the pods of the region said" : "; the region could not be asked for its own"}.`,
-  );
+  console.error(`Logs are saved in ${folder}: what the lab did, and what the pods of its regions said.`);
+  for (const region of regions) {
+    const dump = ["cluster-info", "dump", "--namespaces=marimo-erp", `--output-directory=${join(folder, region)}`];
+    const dumped = await succeeds("kubectl", [`--context=${region}`, "--request-timeout=10s", ...dump]);
+    if (!dumped) console.error(`Region ${region} could not be asked for the logs of its pods.`);
+  }
 }

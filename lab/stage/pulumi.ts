@@ -11,14 +11,19 @@ export async function initStack(stack: string): Promise<void> {
 }
 
 /** `pulumi up`, as a person would call it. */
-export async function up(stack: string): Promise<void> {
-  await pulumi("pulumi-up", "up", "--stack", stack, "--yes", "--skip-preview");
+export async function up(stack: string, ...options: string[]): Promise<void> {
+  await pulumi("pulumi-up", "up", "--stack", stack, "--yes", "--skip-preview", ...options);
+}
+
+/** Sets a key of the stack's configuration, for the next `up`. */
+export async function configure(stack: string, key: string, value: string): Promise<void> {
+  await pulumi("pulumi-stack", "config", "set", "--stack", stack, key, value);
 }
 
 /** What an operator configures when all but one repository are gone: restore from it, and archive to no other. */
 export async function useOnlyRepository(stack: string, repository: string): Promise<void> {
   for (const key of ["restoreFrom", "repositories"]) {
-    await pulumi("pulumi-stack", "config", "set", "--stack", stack, key, repository);
+    await configure(stack, key, repository);
   }
 }
 

@@ -2,9 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AppsV1Api, BatchV1Api, CoreV1Api, V1Job, VersionApi } from "@kubernetes/client-node";
 import { labels } from "../../domain/patroni";
 import { regionApi } from "../workload/kubernetes";
-import { type LogLine, parseLog, tellsOfRestore } from "./recovery-log";
 
-/** What the demo asks a region's Kubernetes. */
+/** What demos and benchmarks ask a region's Kubernetes. */
 export interface Cluster {
   readonly core: CoreV1Api;
   readonly apps: AppsV1Api;
@@ -73,24 +72,13 @@ async function jobLog({ core, namespace }: Cluster, job: string): Promise<string
   return name === undefined ? "(no pod was started)" : core.readNamespacedPodLog({ name, namespace, tailLines: 20 });
 }
 
-/**
- * The log of the member that restored the database.
- *
- * @throws Error when no member's log tells of a restore
- */
-export async function restoreLog({ core, namespace }: Cluster): Promise<LogLine[]> {
-  const labelSelector = Object.entries(labels.app)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(",");
-  const { items } = await core.listNamespacedPod({ namespace, labelSelector });
-  const members = items.flatMap(({ metadata }) => metadata?.name ?? []);
-  for (const name of members) {
-    const text = await core.readNamespacedPodLog({ name, namespace, container: "postgres", timestamps: true });
-    const lines = parseLog(text);
-    if (tellsOfRestore(lines)) return lines;
-  }
-  throw new Error(
-    `none of the members' logs (${members.join(", ") || "no pods"}) tells of a restore: the database was not brought back, ` +
-      `or a container was restarted since. Look at: kubectl logs -n ${namespace} postgres-0 -c postgres [--previous]`,
-  );
+/** Identity of the pod that leads the database. @throws Error when none does */
+export async function leaderUid({ core, namespace }: Cluster): Promise<string> {
+  const { items } = await core.listNamespacedPod({
+    namespace,
+    labelSelector: `app=${labels.app.app},${labels.roleKey}=${labels.primary}`,
+  });
+  const uid = items[0]?.metadata?.uid;
+  if (uid === undefined) throw new Error(`no pod in ${namespace} leads the database`);
+  return uid;
 }
