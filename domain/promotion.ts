@@ -264,8 +264,8 @@ const lossOf = (
 const wordsForFence = (fence: FenceStatus, latest: VaultLease | undefined, words: readonly LostThing[]): string => {
   const term = latest?.lease.term ?? 0;
   const lost = lostVaults(fence).map(({ vault }) => vault);
-  // Only a lease that was given back names a position to wait for.
-  const waits = latest?.lease.state === "released";
+  // The fence waits for a position that was handed over, for the archive's end, and for a later timeline's.
+  const waits = latest !== undefined;
   return renderWords(
     words.filter((word) => (word === "writes" ? waits : lost.includes(word))).map((word) => ({ lost: word, term })),
   );

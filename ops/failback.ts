@@ -6,7 +6,8 @@ import { type Limits, type Place, waitUntilFollowing } from "./steps";
  * database from the repository where it isn't, or where they have nothing.
  */
 export const comeBack = (lost: Place, writer: Place, limits: Limits, signal: AbortSignal): Procedure => ({
-  steps: [makeStack(lost), build(lost, signal), waitUntilFollowing(lost, writer, limits, signal)],
+  // Pulumi's state may be new, and know neither.
+  steps: [makeStack(lost), makeStack(writer), build(lost, signal), waitUntilFollowing(lost, writer, limits, signal)],
 });
 
 const makeStack = ({ region, engine }: Place): Step => ({

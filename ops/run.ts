@@ -62,8 +62,12 @@ const lockAll = async ({ target, other }: Run, abort: (error: Error) => void): P
       try {
         locks.push(await takeLock(region.cluster(), operator(), abort));
       } catch (error) {
-        // A region that is lost, or whose namespace isn't there yet, can't be locked, and nobody else can change it either.
-        if (error instanceof Locked || (!isUnreachable(error) && !hasCode(error, 404))) throw error;
+        if (error instanceof Locked) throw error;
+        // A region that is lost, whatever is left of it answers, or whose namespace isn't there yet, can't be locked; nobody else
+        // can change it either.
+        const isTarget = region === target.region;
+        if (isTarget && !isUnreachable(error) && !hasCode(error, 404)) throw error;
+        console.error(`${region.stack} can't be locked (${reasonOf(error)}): what is done there by others isn't seen.`);
       }
     }
   } catch (error) {

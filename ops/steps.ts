@@ -57,7 +57,7 @@ export const tellForLater = ({ region }: Place, told: Told): Step => ({
 const why = ({ fence, silence }: Sight): string =>
   fence === undefined
     ? `it doesn't answer: ${silence ?? "nothing is known"}`
-    : (fence.why ?? fence.writer.why ?? `its Postgres is ${fence.postgres.state}`);
+    : (fence.writer.why ?? fence.why ?? `its Postgres is ${fence.postgres.state}`);
 
 /** When the region acknowledges commits. Whether its applications use it is their configuration's matter, and told. */
 export const untilWritable = (

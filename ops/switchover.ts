@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { isWriter } from "../domain/promotion";
+import { reasonOf } from "./kubernetes";
 import { now } from "./record";
 import type { Procedure, Step } from "./procedure";
 import { type Limits, type Place, tellAndUp, untilWritable, waitUntilFollowing, waitUntilWritable } from "./steps";
@@ -10,20 +11,34 @@ import { until } from "./until";
  * They wait only from that side's demotion, which leaves its last position with the lease, until the target has replayed
  * up to there and is promoted.
  */
-export const switchover = (target: Place, other: Place, limits: Limits, signal: AbortSignal): Procedure => ({
-  steps: [
-    tellAndUp(target, { role: "primary" }, signal),
-    waitUntilReady(target, other, limits, signal),
-    changeOver(target, other, limits, signal),
-  ],
-  // The target first, so that it doesn't take the lease when the other side wants it back.
-  rollback: [
-    tellAndUp(target, { role: "standby" }, signal),
-    tellAndUp(other, { role: "primary" }, signal),
-    waitUntilWritable(other, limits, signal),
-  ],
-  afterwards: [waitUntilFollowing(other, target, limits, signal)],
-});
+export const switchover = (target: Place, other: Place, limits: Limits, signal: AbortSignal): Procedure => {
+  const change: Change = { isUnfinished: false };
+  return {
+    steps: [
+      tellAndUp(target, { role: "primary" }, signal),
+      waitUntilReady(target, other, limits, signal),
+      changeOver(target, other, limits, signal, change),
+    ],
+    // The target first, so that it doesn't take the lease when the other side wants it back.
+    rollback: [
+      tellAndUp(target, { role: "standby" }, signal),
+      tellAndUp(other, { role: "primary" }, signal),
+      waitUntilWritable(other, limits, signal),
+    ],
+    afterwards: [
+      {
+        ...tellAndUp(other, { role: "standby" }, signal),
+        isDone: () => Promise.resolve(!change.isUnfinished),
+      },
+      waitUntilFollowing(other, target, limits, signal),
+    ],
+  };
+};
+
+/** Whether the other side's `pulumi up` failed when the target had the writes already: there is no way back from there. */
+interface Change {
+  isUnfinished: boolean;
+}
 
 /**
  * A change of the leader while the region waits can leave its members streaming from each other and not from the writer; its
@@ -54,7 +69,7 @@ const waitUntilReady = (target: Place, other: Place, { promotion }: Limits, sign
   };
 };
 
-const changeOver = (target: Place, other: Place, limits: Limits, signal: AbortSignal): Step => {
+const changeOver = (target: Place, other: Place, limits: Limits, signal: AbortSignal, change: Change): Step => {
   // The first of the two that fails ends the other, so that nothing runs beside the way back.
   const failed = new AbortController();
   const both = AbortSignal.any([signal, failed.signal]);
@@ -64,10 +79,19 @@ const changeOver = (target: Place, other: Place, limits: Limits, signal: AbortSi
     run: async (say) => {
       const watched = new AbortController();
       const lastSeenWriting = lastAcknowledging(other, AbortSignal.any([both, watched.signal]));
-      const promotion = async () => ({ ...(await untilWritable(target, limits, say, both)), at: now() });
+      let isPromoted = false;
+      const promotion = async () => {
+        const found = await untilWritable(target, limits, say, both);
+        isPromoted = true;
+        return { ...found, at: now() };
+      };
       const ended = await Promise.allSettled(
         [demotion.run(say), promotion()].map((running) =>
           running.catch((error: unknown) => {
+            if (isPromoted) {
+              change.isUnfinished = true;
+              return { failed: reasonOf(error) };
+            }
             failed.abort(error);
             throw error;
           }),

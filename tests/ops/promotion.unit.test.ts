@@ -222,7 +222,7 @@ describe("promotion", () => {
 
   it("hands the fence the words that it needs, for the term that was seen", () => {
     const s3Lost = standby({ vaults: { ...expired, s3: silent } });
-    assert.equal(go(s3Lost, ["writes", "s3"]).confirmLost, "s3:7");
+    assert.equal(go(s3Lost, ["writes", "s3"]).confirmLost, "writes:7,s3:7");
     const unreached = { ...standbyPostgres, received: "0/4000000" };
     const handedOver = standby({
       vaults: released,
