@@ -46,6 +46,8 @@ describe("A region", function () {
   this.timeout("20m");
   this.bail(true);
 
+  before(loseEverything);
+
   describe("from nothing", () => {
     it("comes up by one pulumi up, protected by a base backup in each repository", async () => {
       await succeed(up());
