@@ -54,10 +54,15 @@ export class Fence extends ComponentResource {
     this.registerOutputs({});
   }
 
-  /** The container, made of what every container of a member has. */
+  /**
+   * The container, made of what every container of a member has. As a sidecar of Kubernetes it ends after the others have: commits
+   * go through while Postgres shuts down, and where Postgres ended can be handed over.
+   * https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/ (on by default from 1.29 on)
+   */
   container(base: Container, storeCa: boolean): Container {
     return {
       ...base,
+      restartPolicy: "Always",
       env: [
         ...(base.env as types.input.core.v1.EnvVar[]),
         ...(storeCa ? [{ name: "NODE_EXTRA_CA_CERTS", value: `${paths.storeCaFolder}/ca.crt` }] : []),

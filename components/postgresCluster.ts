@@ -236,6 +236,18 @@ export class PostgresCluster extends ComponentResource {
     const keeper = args.fencing === "none" ? undefined : new Fence(`${name}-fence`, args, child);
 
     const repositoryKeys = [{ secretRef: { name: secrets.repositories.metadata.name } }];
+    const fences = keeper && [
+      keeper.container(
+        {
+          ...container("fence", ["marimo-fence", "serve"], {
+            requests: { cpu: "50m", memory: "96Mi" },
+            limits: { memory: "192Mi" },
+          }),
+          envFrom: repositoryKeys,
+        },
+        args.storeCa !== undefined,
+      ),
+    ];
     this.statefulSet = new StatefulSet(
       `${name}-members-set`,
       {
@@ -272,6 +284,7 @@ export class PostgresCluster extends ComponentResource {
                   labelSelector: { matchLabels: memberLabels },
                 }),
               ),
+              ...(fences && { initContainers: fences }),
               containers: [
                 {
                   ...container(names.statefulSet, ["marimo-postgres"], {
@@ -317,20 +330,6 @@ export class PostgresCluster extends ComponentResource {
                   requests: { cpu: "50m", memory: "64Mi" },
                   limits: { cpu: "100m", memory: "64Mi" },
                 }),
-                ...(keeper
-                  ? [
-                      keeper.container(
-                        {
-                          ...container("fence", ["marimo-fence", "serve"], {
-                            requests: { cpu: "50m", memory: "96Mi" },
-                            limits: { memory: "192Mi" },
-                          }),
-                          envFrom: repositoryKeys,
-                        },
-                        args.storeCa !== undefined,
-                      ),
-                    ]
-                  : []),
               ],
               volumes: [...mounts, ...(keeper?.mounts ?? [])].map(({ volume }) => volume),
             },

@@ -100,12 +100,21 @@ export interface FenceStatus {
   };
   /** As they are now. Absent with fencing `manual`. */
   readonly vaults?: Partial<Record<Vault, VaultStatus>>;
+  /** By how much this machine's clock is ahead of the stores' (below 0: behind), as far as they have answered. */
+  readonly clockAheadSeconds?: number;
   /** What `/dr/writable` says. */
   readonly writable: boolean;
   readonly why?: string;
 }
 
-export type VaultStatus = { readonly lease: Lease | null; readonly ageSeconds?: number } | { readonly error: string };
+export type VaultStatus =
+  | {
+      readonly lease: Lease | null;
+      readonly ageSeconds?: number;
+      /** Why it did not take this member's last write, though it can be read. */
+      readonly refuses?: string;
+    }
+  | { readonly error: string };
 
 /** The number that a WAL position stands for. @throws RangeError where the text is none */
 export const lsnBytes = (lsn: string): bigint => {

@@ -12,7 +12,7 @@ import type { RepositoryName } from "./repository";
  */
 export type Vault = RepositoryName;
 
-/** How far the writer's database was. The protocol doesn't look at it; a region that takes over does. */
+/** How far a writer's database was. The protocol doesn't look at it; a region that takes over does. */
 export interface Position {
   /** Which of the region's processes wrote this. */
   readonly member: string;
@@ -37,7 +37,15 @@ export interface Lease {
   readonly without: Vault | null;
   /** The writer's at that time; of a lease that was released, the last one that it will ever have in this term. */
   readonly position?: Position;
+  /** Until the holder's database is primary: what the holder before it left. The protocol doesn't look at it. */
+  readonly before?: Left;
 }
+
+/** What is left of another region's lease where it was overwritten. */
+export type Left = Pick<Lease, "term" | "state" | "position"> & {
+  /** The region. */
+  readonly holder: string;
+};
 
 export interface Reading {
   readonly vault: Vault;
@@ -77,6 +85,7 @@ export interface Round {
   readonly lost?: Lost | undefined;
   /** To be written beside the lease. */
   readonly position?: Position | undefined;
+  readonly before?: Left | undefined;
 }
 
 /** What a region's process remembers. All of it may be lost at any time. */
@@ -92,6 +101,17 @@ export interface Member {
   /** Commits may be acknowledged before this moment. */
   readonly writerUntil: number;
   readonly without: Vault | null;
+  /** The vault that a taker has by its last rounds. */
+  readonly held: Held | undefined;
+}
+
+/** A vault that nobody else has had since `from`. */
+export interface Held {
+  readonly vault: Vault;
+  /** It grows whenever somebody else has had the vault. */
+  readonly term: number;
+  /** Moment at which the first round began that followed one which read this; `undefined` until there is such a round. */
+  readonly from: number | undefined;
 }
 
 export interface LeaseTimes {
@@ -131,13 +151,20 @@ export const start = (region: string): Member => ({
   taken: [],
   writerUntil: -Infinity,
   without: null,
+  held: undefined,
 });
 
 /** To be asked for each acknowledgement, after the commit is durable and with the time of that moment: never remembered. */
 export const mayAcknowledge = (member: Member, now: number): boolean => now < member.writerUntil;
 
-const holderSeconds = (times: LeaseTimes): number => times.validity.seconds - times.holderMargin.seconds;
-const takerSeconds = (times: LeaseTimes): number => times.validity.seconds + times.takerMargin.seconds;
+/** For how long a lease lets its holder acknowledge, on the holder's clock. */
+export const holderSeconds = (times: LeaseTimes = leaseTimes): number =>
+  times.validity.seconds - times.holderMargin.seconds;
+/** The age from which on a lease lets its holder no more acknowledge, on the store's clock. */
+export const takerSeconds = (times: LeaseTimes = leaseTimes): number =>
+  times.validity.seconds + times.takerMargin.seconds;
+/** The age from which on a write that its holder sent in the lease's last moment lets it no more acknowledge either. */
+export const outlivedSeconds = (times: LeaseTimes = leaseTimes): number => holderSeconds(times) + takerSeconds(times);
 
 const age = ({ storeTime }: Reading, lease: Lease): number => storeTime - lease.readAt;
 
@@ -181,11 +208,23 @@ const wordCounts = (member: Member, { startedAt, readings, lost }: Round, times:
   );
 };
 
+/** Whether no other region is the writer by this vault, nor becomes it by a write that is still under way to it. */
+const isOutlived = (region: string, reading: Reading, times: LeaseTimes): boolean => {
+  const { lease } = reading;
+  if (lease === undefined) return false;
+  return isMine(region, lease) || lease.state === "released" || age(reading, lease) > outlivedSeconds(times);
+};
+
 const latestTerm = (readings: readonly Reading[]): number =>
   Math.max(0, ...readings.map(({ lease }) => lease?.term ?? 0));
 
 /** The version that was read goes back with the write; the lease carries the time that the store told with it. */
-const writeOn = (reading: Reading, { round }: Member, of: Round, lease: Omit<Lease, "readAt" | "position">): Write => ({
+const writeOn = (
+  reading: Reading,
+  { round }: Member,
+  of: Round,
+  lease: Omit<Lease, "readAt" | "position" | "before">,
+): Write => ({
   vault: reading.vault,
   version: reading.version,
   lease: {
@@ -195,6 +234,7 @@ const writeOn = (reading: Reading, { round }: Member, of: Round, lease: Omit<Lea
     without: lease.without,
     readAt: reading.storeTime,
     ...(of.position && { position: of.position }),
+    ...(of.before && { before: of.before }),
   },
   round,
   startedAt: of.startedAt,
@@ -243,16 +283,57 @@ const renew = (member: Member, round: Round, times: LeaseTimes): Decision => {
   };
 };
 
-/** Both vaults, or one and an operator's word for the other. */
-const takeOver = (member: Member, round: Round, times: LeaseTimes): Decision => {
+/** The vault that the region has, and renews: the other one might call a half that has run out outlived, and be alone too. */
+const holding = (
+  before: Member,
+  { startedAt }: Round,
+  free: readonly Reading[],
+  times: LeaseTimes,
+): Held | undefined => {
+  const [half] = free
+    .flatMap((reading) => {
+      const { vault, lease } = reading;
+      return lease && isMine(before.region, lease) ? [{ vault, term: lease.term, age: age(reading, lease) }] : [];
+    })
+    .filter(({ age }) => age < holderSeconds(times))
+    .sort((a, b) => a.age - b.age);
+  if (half === undefined) return undefined;
+  const { vault, term } = half;
+  const isKnown = before.held?.vault === vault && before.held.term === term;
+  return { vault, term, from: isKnown ? (before.held.from ?? startedAt) : undefined };
+};
+
+/** The term of a half that is taken again, as long as nobody else's term has reached it. */
+const keptTerm = ({ region, gaveWayTo }: Member, free: readonly Reading[]): number | undefined => {
+  const term = latestTerm(free);
+  const isHalf = (lease: Lease | undefined) => isMine(region, lease) && lease?.state === "taking";
+  return term > gaveWayTo && free.every(({ lease }) => lease && (lease.term < term || isHalf(lease)))
+    ? term
+    : undefined;
+};
+
+/**
+ * Both vaults, or one and an operator's word for the other. Or one where the other can be read and takes no writes: when the
+ * one has been held, and the other has had no other region's lease renewed, for so long that nobody can be the writer by it.
+ */
+const takeOver = (before: Member, member: Member, round: Round, times: LeaseTimes): Decision => {
   const free = round.readings.filter((reading) => isFree(member.region, reading, times));
-  const without = round.lost && wordCounts(member, round, times) ? round.lost.vault : null;
-  if (free.length === 2 || (free.length === 1 && without !== null)) {
-    const term = Math.max(latestTerm(free), member.gaveWayTo) + 1;
+  const lost = round.lost && wordCounts(member, round, times) ? round.lost.vault : null;
+  if (free.length === 2 || (free.length === 1 && lost !== null)) {
+    const held = free.length === 2 ? holding(before, round, free, times) : undefined;
+    const isLong = held?.from !== undefined && round.startedAt - held.from > takerSeconds(times);
+    const other = free.find(({ vault }) => vault !== held?.vault);
+    const refusing = isLong && other && isOutlived(member.region, other, times) ? other.vault : null;
+    const term = keptTerm(member, free) ?? Math.max(latestTerm(free), member.gaveWayTo) + 1;
     return {
-      member,
+      member: { ...member, held },
       writes: free.map((reading) =>
-        writeOn(reading, member, round, { holder: member.region, term, state: "taking", without }),
+        writeOn(reading, member, round, {
+          holder: member.region,
+          term,
+          state: "taking",
+          without: reading.vault === refusing ? null : (lost ?? refusing),
+        }),
       ),
     };
   }
@@ -271,7 +352,7 @@ export interface Decision {
 /** What to write in this round. The returned member replaces the given one before anything is sent. */
 export const decide = (before: Member, round: Round, times: LeaseTimes): Decision => {
   const { startedAt, readings, wish } = round;
-  const member: Member = { ...before, round: before.round + 1, taken: [] };
+  const member: Member = { ...before, round: before.round + 1, taken: [], held: undefined };
   const resting: Member = { ...member, writerUntil: -Infinity, without: null };
   if (wish === "rest") return { member: resting, writes: release(resting, round) };
 
@@ -285,7 +366,7 @@ export const decide = (before: Member, round: Round, times: LeaseTimes): Decisio
   if ((byClock || own) && later === undefined) {
     return renew({ ...member, term, without: byClock ? member.without : (own?.without ?? null) }, round, times);
   }
-  return takeOver(later?.lease ? { ...resting, gaveWayTo: later.lease.term } : resting, round, times);
+  return takeOver(before, later?.lease ? { ...resting, gaveWayTo: later.lease.term } : resting, round, times);
 };
 
 /**
@@ -304,5 +385,6 @@ export const written = (member: Member, { vault, lease, round, startedAt }: Writ
     // A vault that came back holds the term now.
     without: lease.state === "taking" ? lease.without : vault === member.without ? null : member.without,
     writerUntil: Math.max(member.writerUntil, startedAt + holderSeconds(times)),
+    held: undefined,
   };
 };

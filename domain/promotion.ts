@@ -1,6 +1,6 @@
 import { Duration } from "./duration";
 import { type FenceStatus, type LostThing, lsnBytes, renderWords } from "./fence";
-import { type Lease, leaseTimes, renewalInterval, type Vault } from "./lease";
+import { holderSeconds, type Lease, renewalInterval, takerSeconds, type Vault } from "./lease";
 import type { Role } from "./patroni";
 
 /**
@@ -36,10 +36,6 @@ export type Verdict<Plan = object> =
 
 /** What an operator may answer for. */
 export const lostThings = ["s3", "gcs", "writes"] as const satisfies readonly LostThing[];
-
-/** A vault that is free for everybody: its lease has run out for takers too. */
-const takerSeconds = leaseTimes.validity.seconds + leaseTimes.takerMargin.seconds;
-const holderSeconds = leaseTimes.validity.seconds - leaseTimes.holderMargin.seconds;
 
 /** A follower that is further behind is not switched to: the writes would wait for it. */
 export const switchoverLimit = { bytes: 16 * 1024 * 1024, lag: Duration.seconds(10) } as const;
@@ -210,12 +206,12 @@ const stillWriting = (target: Sight, other: Sight): string[] => {
         lease.holder !== null &&
         lease.holder !== fence.region &&
         lease.state !== "released" &&
-        ageSeconds <= takerSeconds,
+        ageSeconds <= takerSeconds(),
     )
     .map(
       ({ vault, lease, ageSeconds }) =>
         `${lease.holder ?? ""} renewed its lease in vault ${vault} ${ageSeconds} s ago and may be writing; it has run out when ` +
-        `that is more than ${takerSeconds} s ago. If it goes on renewing, it lives. ${planned}`,
+        `that is more than ${takerSeconds()} s ago. If it goes on renewing, it lives. ${planned}`,
     );
 };
 
@@ -256,7 +252,7 @@ const lossOf = (
   return [
     ...upToRenewal,
     `what ${lease.holder ?? "nobody"} acknowledged after that renewal, of ${renewalInterval.toString()} as a rule and of ` +
-      `${holderSeconds} s at most, if it hasn't come here by streaming`,
+      `${holderSeconds()} s at most, if it hasn't come here by streaming`,
   ];
 };
 

@@ -1,20 +1,14 @@
 import { z } from "zod";
 import type { FenceStatus } from "../domain/fence";
-
-const Position = z.object({ member: z.string(), timeline: z.number(), lsn: z.string(), beat: z.number() });
-
-const Lease = z.object({
-  holder: z.string().nullable(),
-  term: z.number(),
-  state: z.enum(["taking", "writing", "released"]),
-  readAt: z.number(),
-  without: z.enum(["s3", "gcs"]).nullable(),
-  position: Position.exactOptional(),
-});
+import { LeaseObject, PositionObject } from "../domain/leaseObject";
 
 const VaultStatus = z.union([
   z.object({ error: z.string() }),
-  z.object({ lease: Lease.nullable(), ageSeconds: z.number().exactOptional() }),
+  z.object({
+    lease: LeaseObject.nullable(),
+    ageSeconds: z.number().exactOptional(),
+    refuses: z.string().exactOptional(),
+  }),
 ]);
 
 /** What `marimo-fence status` prints, checked: a region may run an image that is older or newer than this command. */
@@ -26,7 +20,7 @@ export const FenceStatusText: z.ZodType<FenceStatus> = z.object({
   confirmLost: z.string(),
   postgres: z.object({
     state: z.enum(["primary", "standby", "down"]),
-    position: Position.exactOptional(),
+    position: PositionObject.exactOptional(),
     received: z.string().exactOptional(),
     streaming: z.boolean().exactOptional(),
   }),
@@ -37,6 +31,7 @@ export const FenceStatusText: z.ZodType<FenceStatus> = z.object({
     why: z.string().exactOptional(),
   }),
   vaults: z.object({ s3: VaultStatus.exactOptional(), gcs: VaultStatus.exactOptional() }).exactOptional(),
+  clockAheadSeconds: z.number().exactOptional(),
   writable: z.boolean(),
   why: z.string().exactOptional(),
 });

@@ -119,7 +119,8 @@ const fenceContainer = "fence";
 const memberOf = async ({ exec }: Cluster, { metadata, spec, status }: V1Pod): Promise<Member> => {
   const pod = metadata?.name ?? "";
   const fence = async (): Promise<Member["fence"]> => {
-    if (!spec?.containers.some(({ name }) => name === fenceContainer)) {
+    // A sidecar counts as an init container.
+    if (![...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].some(({ name }) => name === fenceContainer)) {
       return { error: `${pod} has no container ${fenceContainer}: its stack has no otherRegion` };
     }
     try {

@@ -1,13 +1,12 @@
 import type { FenceStatus } from "../../domain/fence";
-import { leaseTimes } from "../../domain/lease";
+import { takerSeconds } from "../../domain/lease";
 import type { RegionName } from "../kind";
 import { run } from "../process";
 import { until } from "../stage/until";
 
 const NAMESPACE = "marimo-erp";
-const OVER_SECONDS = leaseTimes.validity.seconds + leaseTimes.takerMargin.seconds;
 /** The lease, and answers that come late on a machine that also does everything else. */
-const PATIENCE_SECONDS = OVER_SECONDS + 90;
+const PATIENCE_SECONDS = takerSeconds() + 90;
 
 /** Returns when the lost writer's lease has run out in both vaults, as `region` sees them: from then on it can be promoted. */
 export const leaseHasRunOut = (region: RegionName, signal: AbortSignal): Promise<void> =>
@@ -18,5 +17,5 @@ async function isOver(region: RegionName): Promise<boolean> {
   const answer = await run("kubectl", [...pod, "--", "marimo-fence", "status"], { log: "lease" });
   const { vaults = {} } = JSON.parse(answer) as FenceStatus;
   const ages = Object.values(vaults).map((vault) => ("ageSeconds" in vault ? (vault.ageSeconds ?? 0) : 0));
-  return ages.length > 0 && ages.every((age) => age > OVER_SECONDS);
+  return ages.length > 0 && ages.every((age) => age > takerSeconds());
 }

@@ -62,7 +62,9 @@ const declare = (change: Partial<PostgresClusterArgs> = {}) =>
   capture(() => new PostgresCluster("postgres", { ...args, ...change }));
 
 interface PodSpec {
+  initContainers?: PodSpec["containers"];
   containers: {
+    restartPolicy?: string;
     name: string;
     image: string;
     command: string[];
@@ -142,13 +144,13 @@ describe("PostgresCluster", () => {
   });
 
   it("every pod is restricted: no root, no capabilities, nothing to write but its volumes", async () => {
-    const specs = podSpecs(await declare());
+    const specs = podSpecs(await declare(inTwoRegions));
     assert.equal(specs.length, 4);
     for (const spec of specs) {
       const { runAsNonRoot, seccompProfile } = spec.securityContext as Record<string, unknown>;
       assert.equal(runAsNonRoot, true);
       assert.deepEqual(seccompProfile, { type: "RuntimeDefault" });
-      for (const container of spec.containers) {
+      for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
         assert.deepEqual(container.securityContext, {
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,
@@ -160,10 +162,10 @@ describe("PostgresCluster", () => {
   });
 
   it("every mount has its volume", async () => {
-    for (const spec of podSpecs(await declare({ storeCa: "-----BEGIN CERTIFICATE-----" }))) {
+    for (const spec of podSpecs(await declare({ ...inTwoRegions, storeCa: "-----BEGIN CERTIFICATE-----" }))) {
       // `data` comes from the StatefulSet's claim.
       const volumes = new Set([...spec.volumes.map(({ name }) => name), "data"]);
-      for (const { volumeMounts } of spec.containers) {
+      for (const { volumeMounts } of [...(spec.initContainers ?? []), ...spec.containers]) {
         for (const { name } of volumeMounts) assert.ok(volumes.has(name), name);
         assert.ok(volumeMounts.some(({ mountPath }) => mountPath === "/etc/store-ca"));
       }
@@ -250,6 +252,18 @@ describe("PostgresCluster", () => {
         assert.deepEqual(resourceNames, ["postgres-config", "postgres-leader", "postgres-failover", "postgres-sync"]);
       }
     }
+  });
+
+  // It left with the others, while Postgres was still shutting down: commits hung, and where it ended was told to nobody.
+  it("the fence outlives the containers that it stands beside", async () => {
+    const [members] = podSpecs(await declare(inTwoRegions)).filter(({ containers }) => containers.length > 1);
+    const fences = members?.initContainers ?? [];
+    assert.deepEqual(
+      fences.map(({ name, restartPolicy }) => [name, restartPolicy]),
+      [["fence", "Always"]],
+    );
+    assert.ok(!members?.containers.some(({ name }) => name === "fence"));
+    assert.ok(podSpecs(await declare()).every(({ initContainers }) => initContainers === undefined));
   });
 
   it("one member is enough, and any number is possible", async () => {

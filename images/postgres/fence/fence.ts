@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fence, type FenceSettings, type FenceStatus, lsnBytes, renderLsn, type Word } from "../../../domain/fence";
 import { timing } from "../../../domain/patroni";
-import { type Lease, leaseTimes, type Position, renewalInterval } from "../../../domain/lease";
+import {
+  type Left,
+  outlivedSeconds,
+  type Position,
+  renewalInterval,
+  takerSeconds,
+  type Vault,
+} from "../../../domain/lease";
+import { scenarioObjectives } from "../../../domain/objectives";
 import { now } from "./clock";
 import { Gate } from "./gate";
 import { type Intent, Keeper } from "./keeper";
@@ -28,7 +36,19 @@ const SILENCE_SECONDS = 10;
 /** A start must end one day: the container is started again, and asks again. It outlasts a lease that nobody renews. */
 const START_SECONDS = 60;
 
-const takerSeconds = leaseTimes.validity.seconds + leaseTimes.takerMargin.seconds;
+/** How often one who wants nothing of the lease looks at the vaults. */
+const WATCH_SECONDS = 15;
+/** An alarm when half of what the plan allows to be lost with a region would be. */
+const LAG_SECONDS = scenarioObjectives.datacenterOutage.rpo.seconds / 2;
+/** A standby that reads the archive gets one segment a minute: it must have been close for so long. */
+const CLOSE_SECONDS = 75;
+/** Far below the 15 minutes from which on S3 refuses what a wrong clock signed, far above what a measurement errs. */
+const CLOCK_SECONDS = 60;
+/** To hand over when the pod ends. A round takes 5 s at most. */
+const LAST_SECONDS = 15;
+
+const repair = (what: string): string =>
+  `look at the permissions, quota and locks of ${what}: what refuses the lease refuses WAL and backups too`;
 
 /** Who asks for the lease: Patroni before it promotes this member, or a bootstrap before it makes a database. */
 export type Purpose = "promotion" | "start";
@@ -59,6 +79,10 @@ export class Fence {
   private waitsFor: string | undefined;
   /** Whether what the last writer here left may go to the archive: all of it belongs to the common history. */
   private handedOver = false;
+  /** When this member last streamed, or had nothing to stream. */
+  private streamedAt = now();
+  /** When it was last too far behind the writer. */
+  private behindAt = -Infinity;
   private lastRound = -Infinity;
   private lastBeat = -Infinity;
   private rounds: Promise<void> = Promise.resolve();
@@ -69,6 +93,8 @@ export class Fence {
     alone: new Announcement("synchronous-alone"),
     settings: new Announcement("shared-settings"),
     heartbeat: new Announcement("heartbeat"),
+    lag: new Announcement("replication-lag"),
+    clock: new Announcement("clock"),
   };
 
   constructor(
@@ -101,20 +127,47 @@ export class Fence {
     return this.settings.fencing === "manual";
   }
 
-  /** Looks at the member until `signal`. */
+  /** Looks at the member until `signal`, and hands over then what is to be handed over. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const began = now();
-      try {
-        await this.look();
-      } catch (error) {
-        // A fence that ended now would forget what it holds.
-        say(`ALARM fence: ${messageOf(error)}`);
-      }
+      await this.lookOnce();
       const seconds = this.looksClosely() ? LOOK_CLOSELY_SECONDS : LOOK_SECONDS;
       await delay(Math.max(0, began + seconds - now()) * 1000, undefined, { signal }).catch(() => undefined);
     }
+    await this.end();
     this.gate.close();
+  }
+
+  private async lookOnce(): Promise<void> {
+    try {
+      await this.look();
+    } catch (error) {
+      // A fence that ended now would forget what it holds.
+      say(`ALARM fence: ${messageOf(error)}`);
+    }
+  }
+
+  /** The pod's other containers have ended before this one, and Postgres with them: where it ended is known now. */
+  private async end(): Promise<void> {
+    const last = now() + LAST_SECONDS;
+    for (;;) {
+      this.lastRound = -Infinity;
+      await this.lookOnce();
+      await this.rounds;
+      if (!this.hasToHandOver()) return;
+      if (now() > last) break;
+      await delay(LOOK_CLOSELY_SECONDS * 1000);
+    }
+    say("this fence ends and has not handed over: the other region takes the lease when it has run out");
+  }
+
+  private hasToHandOver(): boolean {
+    return (
+      !this.isManual &&
+      this.wanted.role === "standby" &&
+      (this.keeper.mayAcknowledge() || this.handingOver !== undefined)
+    );
   }
 
   private looksClosely(): boolean {
@@ -141,6 +194,9 @@ export class Fence {
       else this.gate.close();
       await this.depose();
     }
+    this.watch();
+    this.announceLag();
+    this.announceClock();
     await this.allowArchiving();
     if (this.state.state === "primary" && (this.isManual || this.gate.isOpen)) this.beat();
   }
@@ -180,6 +236,51 @@ export class Fence {
     return next;
   }
 
+  /** Sees how the vaults are, also where nothing is wanted of the lease. */
+  private watch(): void {
+    if (now() - this.lastRound >= WATCH_SECONDS) this.alone(() => this.keeper.watch()).catch(() => undefined);
+  }
+
+  /** What pgBackRest signs and Postgres writes down has the machine's time. */
+  private announceClock(): void {
+    const ahead = this.keeper.aheadSeconds ?? 0;
+    const direction = ahead > 0 ? "ahead of" : "behind";
+    this.alarms.clock.update(
+      Math.abs(ahead) > CLOCK_SECONDS
+        ? `this machine's clock is ${Math.abs(ahead).toFixed(0)} s ${direction} the stores' clocks. The writer's lease doesn't depend on ` +
+            "it, but S3 refuses what is signed more than 15 minutes off (RequestTimeTooSkewed), so WAL, backups and restores " +
+            "fail; certificates count as expired or not yet valid; and backups are named by a wrong time. Set the clock of " +
+            "the pod's node (NTP)"
+        : undefined,
+      now(),
+    );
+  }
+
+  /** How far a standby region is behind. A writer that is silent is nobody to be behind. */
+  private announceLag(): void {
+    const { state, streaming, position } = this.state;
+    const writer = this.otherWriter();
+    const follows = state === "standby" && this.wanted.role === "standby" && writer !== undefined;
+    if (!follows || streaming === true) this.streamedAt = now();
+    const there = this.keeper.other?.lease.position;
+    const lag = there && position ? Math.max(0, there.beat - position.beat) : 0;
+    const quiet = now() - this.streamedAt;
+    if (!follows) this.behindAt = -Infinity;
+    else if (lag > LAG_SECONDS || quiet > LAG_SECONDS) this.behindAt = now();
+    const way =
+      streaming === true
+        ? "It streams: its replay or the way is too slow"
+        : `It has not streamed for ${quiet.toFixed(0)} s and follows by the archive only. The log of container postgres says why (network, ` +
+          "certificate, password, slot)";
+    this.alarms.lag.update(
+      now() - this.behindAt <= CLOSE_SECONDS
+        ? `this member is ${lag} s or more behind region ${writer ?? ""}, by the heartbeats, and so much would be lost with that ` +
+            `region; the plan allows ${scenarioObjectives.datacenterOutage.rpo.toString()}. ${way}`
+        : undefined,
+      now(),
+    );
+  }
+
   private async keepLease(): Promise<void> {
     const intent = await this.intent();
     const isDue = now() - this.lastRound >= renewalInterval.seconds;
@@ -198,8 +299,8 @@ export class Fence {
   /** What this member wants of the lease, if anything. */
   private async intent(): Promise<Intent | undefined> {
     const { words } = this.wanted;
-    const write: Intent = { wish: "write", position: this.lastPosition, words };
-    if (this.state.state === "primary") return write;
+    const write: Intent = { wish: "write", position: this.lastPosition, words, remembers: true };
+    if (this.state.state === "primary") return { ...write, remembers: false };
     // Who takes has rounds of its own, which look at what was handed over first.
     if (this.takers > 0) return undefined;
     if (now() < this.expectedUntil && this.keeper.mayAcknowledge()) return write;
@@ -214,7 +315,7 @@ export class Fence {
         if (this.handingOver === undefined) return ends ? write : undefined;
         this.mayHaveLeft = false;
       }
-      return this.handingOver && { wish: "rest", position: this.handingOver, words };
+      return this.handingOver && { wish: "rest", position: this.handingOver, words, remembers: true };
     }
     return this.keeper.mayAcknowledge() && now() - this.ledAt < DOWN_SECONDS ? write : undefined;
   }
@@ -235,21 +336,27 @@ export class Fence {
   }
 
   private announceSilence(): void {
-    const silent = this.keeper.secondsWithoutAnswer();
-    const isWriter = this.state.state === "primary";
-    const errors = this.keeper.unreachable();
-    const stops = this.keeper.secondsLeft();
-    const text =
-      silent > SILENCE_SECONDS
-        ? `neither vault renews the writer's lease (${errors}). ` +
-          (stops > 0
-            ? "Commits are no longer acknowledged when it runs out, 28 s after the last renewal"
-            : "Commits wait") +
-          "; they go on by themselves when a vault answers and no other region has taken over"
-        : errors === ""
-          ? undefined
-          : `a vault does not renew the writer's lease (${errors}). The region writes on by the other one`;
-    this.alarms.silence.update(isWriter ? text : undefined, now());
+    const errors = this.keeper.errorsInWords();
+    this.alarms.silence.update(errors === "" ? undefined : this.silence(errors), now());
+  }
+
+  /** What follows from vaults that don't answer as they should; nothing where it is no matter of this member's. */
+  private silence(errors: string): string | undefined {
+    if (this.state.state === "standby") {
+      return `a vault does not answer (${errors}). This region could take over only when it does, or with the operator's word on it`;
+    }
+    if (this.state.state !== "primary") return undefined;
+    if (this.keeper.secondsWithoutRenewal() <= SILENCE_SECONDS) {
+      return `a vault does not renew the writer's lease (${errors}). The region writes on by the other one`;
+    }
+    const commits =
+      this.keeper.secondsLeft() > 0
+        ? "Commits are no longer acknowledged when it runs out, 28 s after the last renewal"
+        : "Commits wait";
+    return (
+      `neither vault renews the writer's lease (${errors}). ${commits}; they go on by themselves when a vault does and no ` +
+      "other region has taken over"
+    );
   }
 
   /** Another region is the writer, and a database here is primary all the same: nothing that it commits may be answered. */
@@ -279,27 +386,22 @@ export class Fence {
   private isPassed(): boolean {
     if (this.keeper.mayAcknowledge()) return false;
     if (this.keeper.isAnothers()) return true;
-    const { other } = this.keeper;
-    const [there, here] = [other?.lease.position, this.state.position];
-    return (
-      other !== undefined &&
-      there !== undefined &&
-      here !== undefined &&
-      !this.isGivenUp(other.lease) &&
-      there.timeline > here.timeline
-    );
+    const { left } = this.keeper;
+    const here = this.state.position;
+    if (left?.position === undefined || here === undefined || this.isGivenUp(left)) return false;
+    return left.position.timeline > here.timeline;
   }
 
-  /** Whether an operator gave up what this lease's holder wrote. */
-  private isGivenUp({ term }: Lease): boolean {
-    return this.wanted.words.some((word) => word.lost === "writes" && word.term === term);
+  /** Whether an operator who saw this lease, or one after it, gave up what its holder wrote. */
+  private isGivenUp({ term }: Left): boolean {
+    return this.wanted.words.some((word) => word.lost === "writes" && word.term >= term);
   }
 
   /** Name of another region that is the writer, as far as the last round knows. */
   private otherWriter(): string | undefined {
     const { other } = this.keeper;
     const holds = other !== undefined && other.lease.holder !== null && other.lease.state !== "released";
-    return holds && other.ageSeconds <= takerSeconds ? other.lease.holder : undefined;
+    return holds && other.ageSeconds <= takerSeconds() ? other.lease.holder : undefined;
   }
 
   private beat(): void {
@@ -348,7 +450,7 @@ export class Fence {
         }
         let behind = undefined as string | undefined;
         await this.round(
-          { wish: "write", position: this.lastPosition, words: [...this.wanted.words, ...given] },
+          { wish: "write", position: this.lastPosition, words: [...this.wanted.words, ...given], remembers: true },
           async () => purpose === "promotion" && (behind = await this.behind()) !== undefined,
         );
         if (behind === undefined && this.keeper.mayAcknowledge()) {
@@ -377,12 +479,14 @@ export class Fence {
     }
   }
 
-  /** The other region's writes that this member could have and doesn't, in words. */
+  /**
+   * The other region's writes that this member could have and doesn't, in words. What it left is in its lease, or in the one of
+   * this region by which another member, lost since, has overwritten it.
+   */
   private async behind(): Promise<string | undefined> {
-    const { other } = this.keeper;
-    if (other === undefined || other.lease.holder === null || this.otherWriter() !== undefined) return undefined;
-    const { holder, state, term, position: end } = other.lease;
-    if (this.isGivenUp(other.lease)) return undefined;
+    const { left } = this.keeper;
+    if (left === undefined || this.otherWriter() !== undefined || this.isGivenUp(left)) return undefined;
+    const { holder, state, term, position: end } = left;
     const waits = `it waits for the rest. If that is lost: confirmLost writes:${term}`;
     const here = this.state.position;
     if (end && here && end.timeline > here.timeline) {
@@ -401,21 +505,35 @@ export class Fence {
   /** Why the lease is not this region's, in words. */
   private whyNot(): string {
     const { other } = this.keeper;
-    const unreachable = this.keeper.unreachable();
-    if (other !== undefined && other.lease.state !== "released" && other.ageSeconds <= takerSeconds) {
+    if (other !== undefined && other.lease.state !== "released" && other.ageSeconds <= takerSeconds()) {
       const { holder, term } = other.lease;
       const age = `${other.ageSeconds.toFixed(0)} s ago`;
       return holder === null
-        ? `vault ${other.vault} had no lease; one that might be lost has run out in ${(takerSeconds - other.ageSeconds).toFixed(0)} s`
+        ? `vault ${other.vault} had no lease; one that might be lost has run out in ${(takerSeconds() - other.ageSeconds).toFixed(0)} s`
         : `region ${holder} is the writer (term ${term}, renewed ${age} in ${other.vault}): it must be told to follow first, or ` +
-            `be silent for ${takerSeconds} s`;
+            `be silent for ${takerSeconds()} s`;
     }
-    if (unreachable !== "") {
+    const errors = this.keeper.errorsInWords();
+    const [silent] = this.keeper.silent;
+    if (silent !== undefined) {
       const term = other?.lease.term ?? this.keeper.term;
-      const lost = unreachable.split(":", 1)[0] ?? "";
-      return `a takeover needs both vaults (${unreachable}). If it is gone with its cloud: confirmLost ${lost}:${term}`;
+      return `a takeover needs both vaults (${errors}). If it is gone with its cloud: confirmLost ${silent}:${term}`;
     }
-    return "the lease is being taken";
+    const [refusing, ...more] = this.keeper.refusing;
+    if (refusing === undefined) return "the lease is being taken";
+    if (more.length > 0) return `both vaults can be read, and neither takes the lease (${errors}): ${repair("them")}`;
+    return this.waitsToBeAlone(refusing, errors);
+  }
+
+  /** Decision 7: one vault is enough where the other one can be read, and nobody can be the writer by it any more. */
+  private waitsToBeAlone(refusing: Vault, errors: string): string {
+    const { held, other } = this.keeper;
+    const age = other?.vault === refusing && other.lease.state !== "released" ? other.ageSeconds : Infinity;
+    const seconds = Math.max(takerSeconds() - (held?.seconds ?? 0), outlivedSeconds() - age, 0);
+    return (
+      `vault ${refusing} can be read, and does not take the lease (${errors}). No word on it is needed: this region goes on by the ` +
+      `other vault in ${seconds.toFixed(0)} s, if no other region renews its lease in ${refusing} until then. Meanwhile, ${repair(refusing)}`
+    );
   }
 
   /** Whether this region takes and acknowledges writes, and its applications use it; if not, why. */
@@ -466,6 +584,7 @@ export class Fence {
         }),
       },
       ...(vaults && { vaults }),
+      ...(this.keeper.aheadSeconds !== undefined && { clockAheadSeconds: Math.round(this.keeper.aheadSeconds) }),
       ...writable,
     };
   }

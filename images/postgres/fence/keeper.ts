@@ -1,7 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import {
   decide,
+  type Held,
   type Lease,
+  type Left,
   leaseTimes,
   mayAcknowledge,
   type Member,
@@ -21,6 +23,8 @@ export interface Intent {
   readonly wish: "write" | "rest";
   readonly position: Position | undefined;
   readonly words: readonly Word[];
+  /** Whether the lease is to tell what the holder before it left: as long as this database may not have all of it. */
+  readonly remembers: boolean;
 }
 
 /** Another region's hold on the lease, as far as it is known. */
@@ -30,7 +34,16 @@ export interface Other {
   readonly ageSeconds: number;
 }
 
-const rank = ({ state }: Lease): number => (state === "released" ? 1 : 0);
+/** The newest comes first; of one term, the one that was handed over, for it tells where its writer ended. */
+const byNews = (a: News, b: News): number => b.term - a.term || rank(b) - rank(a);
+type News = Pick<Lease, "term" | "state">;
+const rank = ({ state }: News): number => (state === "released" ? 1 : 0);
+
+const leftOf = ({ holder, term, state, position }: Lease): Left[] =>
+  holder === null ? [] : [{ holder, term, state, ...(position && { position }) }];
+
+const inWords = (errors: ReadonlyMap<Vault, string>): string =>
+  [...errors].map(([vault, error]) => `${vault}: ${error}`).join("; ");
 
 /** Requests end by their own time limit; what else an SDK waits for (credentials) must not stop the rounds. */
 const inTime = async <T>(work: Promise<T>): Promise<T> => {
@@ -55,10 +68,14 @@ export class Keeper {
   private readonly told = new Map<string, number>();
   /** The newest lease of the other region, from the last round that saw one. */
   other: Other | undefined;
+  /** What the other region left when it was the holder, though its lease may be overwritten by now. */
+  left: Left | undefined;
   /** The region's leases that are not released, as the last round saw them. */
   private own: readonly Lease[] = [];
-  /** When a vault last answered, for the alarm. */
-  private lastAnswer = now();
+  /** When a vault last took the lease, for the alarm. */
+  private lastRenewal = now();
+  /** By how many seconds the machine's clock is ahead of each store's. */
+  private readonly ahead = new Map<Vault, number>();
   private aloneFrom = 0;
 
   constructor(
@@ -82,14 +99,35 @@ export class Keeper {
     return this.member.term;
   }
 
-  secondsWithoutAnswer(): number {
-    return now() - this.lastAnswer;
+  secondsWithoutRenewal(): number {
+    return now() - this.lastRenewal;
   }
 
-  /** Errors of the vaults that could not be read or written lately. */
-  unreachable(): string {
+  /** The vaults that could not be read in the last round. */
+  get silent(): readonly Vault[] {
+    return [...this.errors.reading.keys()];
+  }
+
+  /** The vaults that could be read in the last round, and did not take its write. */
+  get refusing(): readonly Vault[] {
+    return [...this.errors.writing.keys()].filter((vault) => !this.errors.reading.has(vault));
+  }
+
+  /** Errors of the vaults that could not be read or written in the last round. */
+  errorsInWords(): string {
     const { reading, writing } = this.errors;
-    return [...new Map([...writing, ...reading])].map(([vault, error]) => `${vault}: ${error}`).join("; ");
+    return inWords(new Map([...writing, ...reading]));
+  }
+
+  /** The vault that this process has while it can't have the other, and for how long. */
+  get held(): (Held & { readonly seconds: number }) | undefined {
+    const { held } = this.member;
+    return held && { ...held, seconds: held.from === undefined ? 0 : now() - held.from };
+  }
+
+  /** By how many seconds the machine's clock is ahead of the stores'. Where they differ, the nearest one counts. */
+  get aheadSeconds(): number | undefined {
+    return [...this.ahead.values()].sort((a, b) => Math.abs(a) - Math.abs(b))[0];
   }
 
   /** Forgets what it held: another process of the region goes on with the lease, if any. */
@@ -98,15 +136,17 @@ export class Keeper {
   }
 
   /** `veto`, asked when the vaults have been read, ends the round before anything is written. */
-  async round({ wish, position, words }: Intent, veto?: () => boolean | Promise<boolean>): Promise<void> {
+  async round({ wish, position, words, remembers }: Intent, veto?: () => boolean | Promise<boolean>): Promise<void> {
     const startedAt = now();
     const readings = await this.read();
     if ((await veto?.()) === true) return;
+    const before = remembers ? this.left : undefined;
     const { member, writes } = decide(
       this.member,
-      { startedAt, readings, wish, lost: this.lost(words, startedAt), position },
+      { startedAt, readings, wish, lost: this.lost(words, startedAt), position, before },
       leaseTimes,
     );
+    this.errors.writing.clear();
     const was = mayAcknowledge(this.member, startedAt);
     this.member = member;
     await Promise.all(
@@ -115,8 +155,8 @@ export class Keeper {
         try {
           if (await inTime(vault?.write(write) ?? Promise.resolve(false))) {
             this.member = written(this.member, write, leaseTimes);
+            this.lastRenewal = now();
           }
-          this.errors.writing.delete(write.vault);
         } catch (error) {
           // It may have been written all the same; the next round reads what is there.
           this.errors.writing.set(write.vault, messageOf(error));
@@ -146,13 +186,26 @@ export class Keeper {
     return this.own.length === 0;
   }
 
-  /** The vaults' leases as they are now; nothing is written. */
+  /** A round of one who wants nothing of the lease: it sees who has it. */
+  async watch(): Promise<void> {
+    await this.read();
+    this.errors.writing.clear();
+  }
+
+  /** The vaults' leases as they are now; nothing is written, and nothing noted. */
   async look(): Promise<Partial<Record<Vault, VaultStatus>>> {
     const states = await Promise.all(
       this.vaults.map(async (vault): Promise<[Vault, VaultStatus]> => {
         try {
           const { lease, storeTime } = await inTime(vault.read());
-          return [vault.vault, lease ? { lease, ageSeconds: storeTime - lease.readAt } : { lease: null }];
+          const refuses = this.errors.writing.get(vault.vault);
+          return [
+            vault.vault,
+            {
+              ...(lease ? { lease, ageSeconds: storeTime - lease.readAt } : { lease: null }),
+              ...(refuses !== undefined && { refuses }),
+            },
+          ];
         } catch (error) {
           return [vault.vault, { error: messageOf(error) }];
         }
@@ -166,7 +219,10 @@ export class Keeper {
     const answers = await Promise.all(
       this.vaults.map(async (vault) => {
         try {
+          const sent = Date.now();
           const reading = await inTime(vault.read());
+          // A store's time is cut to seconds: on average it was half a second later.
+          this.ahead.set(vault.vault, (sent + Date.now()) / 2000 - (reading.storeTime + 0.5));
           this.errors.reading.delete(vault.vault);
           return [reading];
         } catch (error) {
@@ -177,16 +233,16 @@ export class Keeper {
     );
     const readings = answers.flat();
     if (readings.length > 0) {
-      this.lastAnswer = now();
-      this.own = readings.flatMap(({ lease }) =>
-        lease?.holder === this.region && lease.state !== "released" ? [lease] : [],
-      );
+      const leases = readings.flatMap(({ lease }) => lease ?? []);
+      this.own = leases.filter(({ holder, state }) => holder === this.region && state !== "released");
       this.other = readings
         .flatMap(({ lease, vault, storeTime }) =>
           lease && lease.holder !== this.region ? [{ lease, vault, ageSeconds: storeTime - lease.readAt }] : [],
         )
-        // Of one term, the one that was handed over tells where it ended.
-        .sort((a, b) => b.lease.term - a.lease.term || rank(b.lease) - rank(a.lease))[0];
+        .sort((a, b) => byNews(a.lease, b.lease))[0];
+      this.left = leases
+        .flatMap((lease) => (lease.holder === this.region ? (lease.before ?? []) : leftOf(lease)))
+        .sort(byNews)[0];
     }
     return readings;
   }

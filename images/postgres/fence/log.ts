@@ -6,7 +6,10 @@ export const say = (message: string): void => {
 export const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message || error.name : String(error);
 
-/** Says something when it changes, and again every five minutes while it stays. Nothing wrong: `undefined`. */
+/**
+ * Says something when it changes, and again every five minutes while it stays. Nothing wrong: `undefined`. Numbers don't count
+ * as a change: ages in it grow with each look.
+ */
 export class Announcement {
   private said: string | undefined;
   private at = -Infinity;
@@ -15,12 +18,13 @@ export class Announcement {
 
   /** `now`: seconds on one clock. */
   update(text: string | undefined, now: number): void {
+    const kind = text?.replaceAll(/\d+/g, "");
     if (text === undefined) {
       if (this.said !== undefined) say(`CLEAR ${this.name}`);
       this.said = undefined;
-    } else if (text !== this.said || now - this.at >= 300) {
+    } else if (kind !== this.said || now - this.at >= 300) {
       say(`ALARM ${this.name}: ${text}`);
-      this.said = text;
+      this.said = kind;
       this.at = now;
     }
   }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Lease, Reading, Vault, Write } from "../../../domain/lease";
+import { LeaseObject } from "../../../domain/leaseObject";
 
 /** One store's lease object. Requests end by themselves after `requestSeconds`. */
 export interface LeaseVault {
@@ -12,15 +13,6 @@ export interface LeaseVault {
 
 /** A round has time for a reading and a writing before the next one begins (`renewalInterval`). */
 export const requestSeconds = 2;
-
-const LeaseObject = z.object({
-  holder: z.string().nullable(),
-  term: z.int().min(0),
-  state: z.enum(["taking", "writing", "released"]),
-  readAt: z.number(),
-  without: z.enum(["s3", "gcs"]).nullable(),
-  position: z.object({ member: z.string(), timeline: z.int(), lsn: z.string(), beat: z.number() }).exactOptional(),
-});
 
 /** @throws Error where the object is no lease: whose it is can't be told, so nobody may take it */
 export const parseLease = (text: string): Lease => {

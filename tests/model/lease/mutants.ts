@@ -29,6 +29,11 @@ interface Remembering extends Member {
 }
 const remember = (member: Member, isWriter: boolean): Remembering => ({ ...member, isWriter });
 
+/** The same decision by a member that remembers otherwise. */
+const remembering = (otherwise: (member: Member) => Member | undefined): Pick<Protocol, "decide"> => ({
+  decide: (member, round, times) => decide(otherwise(member) ?? member, round, times),
+});
+
 /** What follows a disaster. */
 const afterDisaster: Partial<Surroundings> = { word: "right", delayed: 0 };
 
@@ -161,6 +166,29 @@ export const mutants: readonly Mutant[] = [
     ),
     surroundings: { word: "wrong", from: "writer by word", delayed: 0, restarts: false },
     fault: /although the returned vault was taken/,
+  },
+  {
+    name: "half a take-over counts at once where the other vault's lease has run out for long",
+    code: remembering((member) => member.held && { ...member, held: { ...member.held, from: -Infinity } }),
+    surroundings: { delayed: 1, restarts: false },
+    fault: twoWriters,
+  },
+  {
+    name: "half a take-over counts in the end, however young the other vault's lease is that has just run out",
+    code: {
+      decide: (member, round, times) => {
+        const decision = decide(member, round, { ...times, holderMargin: times.validity });
+        return decision.writes.some(({ lease }) => lease.without !== null) ? decision : decide(member, round, times);
+      },
+    },
+    surroundings: { delayed: 1, restarts: false },
+    fault: twoWriters,
+  },
+  {
+    name: "a vault that can be read and not written blocks every take-over",
+    code: remembering((member) => member.held && { ...member, held: undefined }),
+    surroundings: { liveness: true, delayed: 0 },
+    fault: /while \w+ can only be read/,
   },
   {
     name: "a writer needs both vaults",

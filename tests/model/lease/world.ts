@@ -112,7 +112,12 @@ export class LeaseSystem implements System<World> {
     const validity = times.validity.seconds;
     const early = times.holderMargin.seconds;
     const late = times.takerMargin.seconds;
-    this.horizon = Math.max(validity + late + 1 - misreading, validity - early + Math.max(misreading, drift), 1);
+    this.horizon = Math.max(
+      // What lets a taker be alone: the time of two leases, one after the other.
+      2 * validity - early + late + 1 - misreading,
+      validity - early + Math.max(misreading, drift),
+      1,
+    );
     this.longestWait = validity + late + 1;
     this.slow = { ...times, validity: Duration.seconds(times.validity.seconds + drift) };
     const nothing: World = {
@@ -168,6 +173,11 @@ export class LeaseSystem implements System<World> {
       if (!this.becomesWriter(world, r, 2 * this.longestWait + 2))
         return `${regions[r]} can't become the writer, alone`;
       for (const v of both) {
+        // Of a vault that has no lease nobody can tell how old one would be.
+        if (!world.stores[v].lease || this.becomesWriter(world, r, 4 * this.longestWait, [other(v)])) continue;
+        return `${regions[r]} can't become the writer, alone, while ${vaults[v]} can only be read`;
+      }
+      for (const v of both) {
         const { lease } = world.stores[v];
         if (lease?.holder !== regions[r] || lease.state === "released") continue;
         if (this.isWriter(world, r) && !this.staysWriter(world, r, v)) {
@@ -182,10 +192,11 @@ export class LeaseSystem implements System<World> {
     return undefined;
   }
 
-  private becomesWriter(world: World, r: Index, ticks: number): boolean {
+  /** Reading both vaults, and writing to those that take writes. */
+  private becomesWriter(world: World, r: Index, ticks: number, writable = both): boolean {
     let later = world;
     for (let i = 0; i <= ticks; i++) {
-      later = this.calmRound(later, r, both);
+      later = this.calmRound(later, r, both, writable);
       if (this.isWriter(later, r)) return true;
       later = this.tick(later);
     }
@@ -203,11 +214,12 @@ export class LeaseSystem implements System<World> {
   }
 
   /** A round of which everything arrives at once, and nothing of earlier ones. */
-  private calmRound(world: World, r: Index, asked: readonly Index[]): World {
+  private calmRound(world: World, r: Index, asked: readonly Index[], writable = both): World {
     const { member, writes } = this.decide(world, r, asked, "write");
     let later: World = { ...world, members: withItem(world.members, r, member) };
     for (const write of writes) {
       const v = vaultIndex(write.vault);
+      if (!writable.includes(v)) continue;
       later = this.hear(this.withStore(later, v, { lease: { ...write.lease, readAt: 0 }, flights: none }), r, write);
     }
     return later;
@@ -248,7 +260,14 @@ export class LeaseSystem implements System<World> {
   private decide(world: World, r: Index, asked: readonly Index[], wish: "write" | "rest"): Decision {
     const readings = asked.map((v) => this.read(world, r, v));
     const lost = r === 1 ? world.word : undefined;
-    return this.code.decide(world.members[r], { startedAt: 0, readings, wish, lost }, this.surroundings.times);
+    const decision = this.code.decide(
+      world.members[r],
+      { startedAt: 0, readings, wish, lost },
+      this.surroundings.times,
+    );
+    const { held } = decision.member;
+    if (held?.from !== 0) return decision;
+    return { ...decision, member: { ...decision.member, held: { ...held, from: this.earlier } } };
   }
 
   private *round(world: World, r: Index, asked: readonly Index[], wish: "write" | "rest"): Generator<Step> {
@@ -344,9 +363,13 @@ export class LeaseSystem implements System<World> {
     if (gone !== undefined && members[1].without === gone) yield [`${gone} returns`, { ...world, gone: undefined }];
   }
 
-  /** A fast clock gains its ticks while the region waits. */
+  /** Now, to one who waits by a fast clock: it gains its ticks meanwhile. */
+  private get earlier(): number {
+    return -this.surroundings.drift;
+  }
+
   private told(lost: Omit<Lost, "toldAt">): Lost {
-    return { ...lost, toldAt: -this.surroundings.drift };
+    return { ...lost, toldAt: this.earlier };
   }
 
   private tick(world: World): World {
@@ -385,7 +408,12 @@ export class LeaseSystem implements System<World> {
     return Math.max(moment - 1, -this.horizon);
   }
   private olderMember(member: Member): Member {
-    return { ...member, writerUntil: member.writerUntil > 1 ? member.writerUntil - 1 : -Infinity };
+    const { writerUntil, held } = member;
+    return {
+      ...member,
+      writerUntil: writerUntil > 1 ? writerUntil - 1 : -Infinity,
+      held: held?.from === undefined ? held : { ...held, from: Math.max(held.from - 1, -this.longestWait) },
+    };
   }
   private olderStore({ lease, flights, answers }: Store): Store {
     return {
@@ -480,7 +508,7 @@ export class LeaseSystem implements System<World> {
     return this.terms.get(given) ?? 0;
   }
   private putMember(world: World, r: Index): void {
-    const { term, gaveWayTo, writerUntil, without, taken } = world.members[r];
+    const { term, gaveWayTo, writerUntil, without, taken, held } = world.members[r];
     let sum = 0;
     for (const name of taken) sum += 1 + this.vaultNumber(name);
     this.put(
@@ -489,6 +517,14 @@ export class LeaseSystem implements System<World> {
       writerUntil === -Infinity ? 0 : writerUntil,
     );
     this.put(this.isWriter(world, r) ? 1 : 0, this.vaultNumber(without) * 4 + sum);
+    if (held && this.isHeld(world, r)) this.put(this.vaultNumber(held.vault), held.from ?? 1);
+    else this.put(98);
+  }
+  /** Whether it is of use yet: a vault that somebody else has had is never again the region's with the same term. */
+  private isHeld({ members, stores }: World, r: Index): boolean {
+    const { held } = members[r];
+    const lease = held && stores[vaultIndex(held.vault)].lease;
+    return lease?.holder === regions[r] && lease.state !== "released" && lease.term === held?.term;
   }
   private putLease(lease: Lease | undefined): void {
     if (!lease) {
