@@ -1,0 +1,1 @@
+export const metrics = (): Promise<number> => Promise.resolve(2);
