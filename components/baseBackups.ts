@@ -5,19 +5,11 @@ import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap";
 import { ComponentResource, type ComponentResourceOptions, type Input } from "@pulumi/pulumi";
 import { Duration } from "../domain/duration";
 import { paths } from "../domain/paths";
+import { containerSecurity, podDns, podSecurity } from "../domain/podSecurity";
 import { type BackupJobArgs, renderBackupJobConfiguration } from "../domain/pgbackrest";
 import type { RepositoryName } from "../domain/repository";
 import { dailyExcept, weekly } from "../domain/schedule";
-import {
-  background,
-  commonEnvironment,
-  containerSecurity,
-  fromConfigMap,
-  type Mounted,
-  podDns,
-  podSecurity,
-  scratch,
-} from "./pods";
+import { background, commonEnvironment, fromConfigMap, type Mounted, scratch } from "./pods";
 
 export interface BaseBackupsArgs extends Omit<BackupJobArgs, "namespace"> {
   readonly namespace: Input<string>;

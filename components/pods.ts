@@ -2,28 +2,12 @@ import type { types } from "@pulumi/kubernetes";
 import type { Fencing } from "../domain/fence";
 import { memberHost, names } from "../domain/names";
 import { port } from "../domain/patroni";
-import { paths, userId } from "../domain/paths";
+import { paths } from "../domain/paths";
 import { type Repository, type RepositoryName, repositoryList } from "../domain/repository";
 
 type EnvVar = types.input.core.v1.EnvVar;
 type VolumeMount = types.input.core.v1.VolumeMount;
 type Volume = types.input.core.v1.Volume;
-
-/** Pod security standard `restricted`: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted */
-export const podSecurity = {
-  runAsNonRoot: true,
-  runAsUser: userId,
-  runAsGroup: userId,
-  fsGroup: userId,
-  fsGroupChangePolicy: "OnRootMismatch",
-  seccompProfile: { type: "RuntimeDefault" },
-};
-
-export const containerSecurity = {
-  allowPrivilegeEscalation: false,
-  readOnlyRootFilesystem: true,
-  capabilities: { drop: ["ALL"] },
-};
 
 /**
  * Resources of what can wait for Postgres, as a backup can. Where CPU is short the kernel shares it in proportion to what
@@ -33,12 +17,6 @@ export const background = (cpu: string, memory: string): types.input.core.v1.Res
   requests: { cpu: "10m", memory: "64Mi" },
   limits: { cpu, memory },
 });
-
-/**
- * Takes a name with a dot for a whole one. By default a store's name is first looked up below each search domain of the
- * cluster and of its node, for every connection, which made up most of a small restore's time.
- */
-export const podDns = { options: [{ name: "ndots", value: "1" }] };
 
 const fromSecret = (name: string, secret: string, key: string): EnvVar => ({
   name,

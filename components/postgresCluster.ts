@@ -20,6 +20,7 @@ import {
   sharedSettingsName,
 } from "../domain/patroni";
 import { paths } from "../domain/paths";
+import { containerSecurity, podDns, podSecurity } from "../domain/podSecurity";
 import { renderMemberConfiguration } from "../domain/pgbackrest";
 import type { Repository, RepositoryName } from "../domain/repository";
 import type { Size } from "../domain/size";
@@ -29,14 +30,11 @@ import { DatabaseSecrets, type DatabaseSecretsArgs } from "./databaseSecrets";
 import {
   background,
   commonEnvironment,
-  containerSecurity,
   fromConfigMap,
   fromSecretVolume,
   memberEnvironment,
   type Mounted,
   patroniEnvironment,
-  podDns,
-  podSecurity,
   scratch,
 } from "./pods";
 import { PostgresAccess } from "./postgresAccess";
