@@ -76,11 +76,7 @@ export const drCommand = (signal: AbortSignal, exit: (code: number) => void): Co
         "answer for what may be lost: s3 or gcs is gone with its cloud; writes that haven't come here",
       ).choices(lostThings),
     )
-    .option(
-      "--without-pulumi",
-      "write the settings to Kubernetes directly, as is done where Pulumi's state is gone",
-      false,
-    )
+    .option("--without-pulumi", "leave the pulumi up at the end to you, as is done where Pulumi's state is gone", false)
     .action((stack: StackName, { confirmLost, ...flags }: PromoteFlags) => {
       // Without a word it answers for writes, which are what a take-over loses.
       const words = confirmLost === true ? (["writes"] as const) : confirmLost;

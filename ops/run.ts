@@ -51,14 +51,44 @@ const placeIn = (project: string, stack: StackName): Place => ({
   engine: openEngine(project, stack),
 });
 
-const see = async ({ target, other }: Run): Promise<[Sight, Sight]> =>
-  Promise.all([target.region.see(), other.region.see()]);
+/**
+ * Why a region's Kubernetes is silent, by region. All are asked at once, and once: a region that is lost says nothing, and every
+ * question to it costs its whole time.
+ */
+const silences = async (places: readonly Place[]): Promise<ReadonlyMap<StackName, string>> => {
+  const asked = places.map(async ({ region }): Promise<[StackName, string][]> => {
+    try {
+      await region.cluster().version.getCode();
+      return [];
+    } catch (error) {
+      return isUnreachable(error) ? [[region.stack, reasonOf(error)]] : [];
+    }
+  });
+  return new Map((await Promise.all(asked)).flat());
+};
+
+const seeUnless =
+  (silent: ReadonlyMap<StackName, string>) =>
+  async ({ region }: Place): Promise<Sight> => {
+    const silence = silent.get(region.stack);
+    if (silence === undefined) return region.see();
+    return { stack: region.stack, told: region.told(), fence: undefined, silence };
+  };
 
 /** Locks each region that answers, so that no two people are at work, whichever regions they reach. */
-const lockAll = async ({ target, other }: Run, abort: (error: Error) => void): Promise<Lock[]> => {
+const lockAll = async (
+  { target, other }: Run,
+  silent: ReadonlyMap<StackName, string>,
+  abort: (error: Error) => void,
+): Promise<Lock[]> => {
   const locks: Lock[] = [];
   try {
     for (const { region } of [target, other]) {
+      const silence = silent.get(region.stack);
+      if (silence !== undefined) {
+        console.error(`${region.stack} can't be locked (${silence}): what is done there by others isn't seen.`);
+        continue;
+      }
       try {
         locks.push(await takeLock(region.cluster(), operator(), abort));
       } catch (error) {
@@ -109,12 +139,14 @@ const perform = async (
   };
   let locks: Lock[] = [];
   try {
+    const silent = await silences([run.target, run.other]);
     if (options.dryRun !== true) {
-      locks = await lockAll(run, (error) => {
+      locks = await lockAll(run, silent, (error) => {
         lost.abort(error);
       });
     }
-    const sights = await see(run);
+    const see = seeUnless(silent);
+    const sights: [Sight, Sight] = await Promise.all([see(run.target), see(run.other)]);
     recorder.change({ seen: sights });
     console.log(sightsTable(sights));
     const { verdict, say = [], procedure } = await decide(run, sights);
@@ -154,28 +186,37 @@ export const runSwitchover = (stack: StackName, options: RunOptions, signal: Abo
 
 export interface PromoteRunOptions extends RunOptions {
   readonly confirmLost?: readonly LostThing[];
-  /** Don't even ask whether Pulumi can be used. */
+  /** Leave `pulumi up` to a person. */
   readonly withoutPulumi: boolean;
 }
 
-export const runPromote = (stack: StackName, options: PromoteRunOptions, signal: AbortSignal): Promise<Outcome> =>
-  perform("promote", stack, options, signal, async (run, [target, other]) => {
+export const runPromote = async (
+  stack: StackName,
+  options: PromoteRunOptions,
+  signal: AbortSignal,
+): Promise<Outcome> => {
+  const notices: string[] = [];
+  const outcome = await perform("promote", stack, options, signal, (run, [target, other]) => {
     const verdict = planPromotion(target, other, options.confirmLost);
     if (verdict.kind !== "go") return { verdict, procedure: () => ({ steps: [] }) };
-    const fault = options.withoutPulumi ? "the operator said so" : await run.target.engine.fault();
-    const say = [
-      verdict.loss.length === 0 ? "Nothing is lost." : `May be lost:\n${listed(verdict.loss)}`,
-      ...(fault === undefined
-        ? []
-        : [`Without Pulumi: ${fault}. Base backups begin with the next pulumi up --stack ${stack}.`]),
-    ];
-    const { confirmLost } = verdict;
+    const { confirmLost, loss } = verdict;
+    const leave = (notice: string) => notices.push(notice);
     return {
       verdict,
-      say,
-      procedure: () => promote(run.target, run.other, { confirmLost, withoutPulumi: fault }, defaultLimits, run.signal),
+      say: [loss.length === 0 ? "Nothing is lost." : `May be lost:\n${listed(loss)}`],
+      procedure: () =>
+        promote(
+          run.target,
+          run.other,
+          { confirmLost, withPulumi: !options.withoutPulumi, leave },
+          defaultLimits,
+          run.signal,
+        ),
     };
   });
+  for (const notice of notices) console.error(notice);
+  return outcome;
+};
 
 export interface FailbackRunOptions extends RunOptions {
   /** Change over to the region when it has come back. */

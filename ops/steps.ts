@@ -35,9 +35,9 @@ export const tellAndUp = ({ region, engine }: Place, told: Told, signal: AbortSi
   },
 });
 
-/** The same where Pulumi can't be used: the settings go to Kubernetes directly, and the file has them for later. */
-export const tellDirectly = ({ region }: Place, told: Told): Step => ({
-  title: `${region.stack}: ${inWords(told)}; written to Kubernetes without Pulumi`,
+/** The keys in the stack's file, and the settings that they make in Kubernetes. Pulumi finds them as it wants them. */
+export const tell = ({ region }: Place, told: Told): Step => ({
+  title: `${region.stack}: ${inWords(told)}`,
   run: async () => {
     region.tell(told);
     await region.applySettings();
