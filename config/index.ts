@@ -12,6 +12,7 @@ import type { GlobalValues } from "./globalKeys";
 import type { RegionValues } from "./keys";
 import { parseRegion, type RawConfiguration } from "./parse";
 import { parseGlobal } from "./parseGlobal";
+import { known, repositoriesOf } from "./repositories";
 
 export { ConfigurationError } from "./parse";
 
@@ -110,30 +111,6 @@ export interface GlobalConfig {
   readonly dns: ({ readonly provider: DnsProvider } & Failover) | undefined;
 }
 
-/** The parser has seen to it that the value is there; that it isn't is a fault of this program. */
-const known = <T>(value: T | undefined): T => {
-  if (value === undefined) throw new Error("a value that the parser demands is missing after it: please report this");
-  return value;
-};
-
-const repositoryOf =
-  (values: RegionValues) =>
-  (name: RepositoryName): Repository => {
-    switch (name) {
-      case "s3":
-        return {
-          name,
-          bucket: known(values.s3Bucket),
-          region: known(values.s3Region),
-          endpoint: values.s3Endpoint,
-          uriStyle: values.s3UriStyle,
-          keyType: values.s3KeyType,
-        };
-      case "gcs":
-        return { name, bucket: known(values.gcsBucket), endpoint: values.gcsEndpoint, keyType: values.gcsKeyType };
-    }
-  };
-
 const secretly = (value: string | undefined) => (value === undefined ? undefined : secret(value));
 
 const sharedSecretsOf = ({
@@ -168,7 +145,7 @@ const structure = (values: RegionValues): RegionConfig => ({
     synchronous: values.synchronousReplication,
     replication: { host: values.replicationHost, service: values.replicationService, from: values.replicationFrom },
   },
-  repositories: values.repositories.map(repositoryOf(values)),
+  repositories: repositoriesOf(values),
   restoreFrom: values.restoreFrom,
   restoreTimeline: values.restoreTimeline,
   repositoryPath: values.repositoryPath,
