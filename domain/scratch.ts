@@ -9,6 +9,8 @@ import { serviceAccountOf } from "./permissions";
 /** Where restores are tried: the namespace and the pod of the plan's "Quarterly Database Restore Test". */
 export const scratch = {
   namespace: "marimo-erp-test",
+  /** Size of its volume where nobody says otherwise; a member's own by default. */
+  storage: "10Gi",
   pod: `${names.statefulSet}-0`,
   /** Init container that restores, with the repositories' keys. The one that serves has none. */
   restore: "restore",
@@ -95,7 +97,7 @@ const egress = ({ repositories }: ScratchRestore) => [
   { to: identityServers.map((cidr) => ({ ipBlock: { cidr } })), ports: tcp(80, 988) },
 ];
 
-const scratchLabels = { app: "postgres", purpose: "scratch" };
+export const scratchLabels = { app: "postgres", purpose: "scratch" };
 
 /**
  * A Postgres of one pod, to restore into: its own volume, no archive, no way to production. The restore runs in a container of its

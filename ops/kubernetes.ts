@@ -1,4 +1,5 @@
-import { type Readable, Writable } from "node:stream";
+import { PassThrough, type Readable, Writable } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
 import {
   ApiException,
   type Configuration,
@@ -20,7 +21,7 @@ const answerMs = 10_000;
 export interface ExecOptions {
   /** Longest time that it may take. @default 10 */
   readonly seconds?: number;
-  /** What it reads. Commands that read to an end must know where it is: not every API server passes it on. */
+  /** What it reads. It must know where the end is (`head -c`): not every API server passes it on. */
   readonly stdin?: Readable;
   /** Where its output goes. @default it is returned */
   readonly stdout?: Writable;
@@ -77,6 +78,7 @@ const withTimeout = (config: KubeConfig, server: string): Configuration =>
 
 /** The part of a WebSocket that is used here; its package's types are not among the client's. */
 interface Socket {
+  readonly bufferedAmount: number;
   close: () => void;
   on: (event: "close", listener: () => void) => void;
 }
@@ -88,6 +90,17 @@ class Collected extends Writable {
     done();
   }
 }
+
+/** What may wait in memory to be sent. */
+const bufferedBytes = 4 * 2 ** 20;
+
+/** Sends no faster than the other side takes it. The stream stays open: its end would close the connection with older API servers. */
+const pump = async (from: Readable, into: PassThrough, socket: Socket): Promise<void> => {
+  for await (const chunk of from) {
+    into.write(chunk);
+    while (socket.bufferedAmount > bufferedBytes) await pause(10);
+  }
+};
 
 const execIn =
   (config: KubeConfig, namespace: string): Cluster["exec"] =>
@@ -101,10 +114,12 @@ const execIn =
         reject(new Error(`${what} has not ended after ${seconds} s`));
       }, seconds * 1000);
     });
+    const input = stdin && new PassThrough();
     const ended = new Promise<V1Status>((resolve, reject) => {
       new Exec(config)
-        .exec(namespace, pod, container, [...command], stdout ?? output, stderr, stdin ?? null, false, resolve)
+        .exec(namespace, pod, container, [...command], stdout ?? output, stderr, input ?? null, false, resolve)
         .then((socket: Socket) => {
+          if (stdin && input) pump(stdin, input, socket).catch(reject);
           close = () => {
             socket.close();
           };

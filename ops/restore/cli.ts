@@ -3,6 +3,7 @@ import { Size } from "../../domain/size";
 import { readStackFile } from "../../config/stackFile";
 import { type StackName, stackNames } from "../region";
 import { exitCodes } from "../exitCodes";
+import { runDump } from "./dump";
 import { runList } from "./list";
 import { runToPoint } from "./toPoint";
 
@@ -18,11 +19,24 @@ interface Flags {
   readonly into: "scratch" | "primary";
   readonly dryRun: boolean;
   readonly record?: string;
+  readonly dump?: string;
+  readonly namespace?: string;
+  readonly acceptUnverified?: string;
+  readonly owners: boolean;
+  readonly onlyIfEmpty: boolean;
 }
 
 const timelineOf = (text: string): number => {
   if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError("It must be a timeline's number.");
   return Number(text);
+};
+
+/** A reason is for those who read the record later. */
+const shortestReason = 10;
+
+const reasonOf = (text: string): string => {
+  if (text.trim().length >= shortestReason) return text.trim();
+  throw new InvalidArgumentError(`It must be a reason of ${shortestReason} characters or more, which is recorded.`);
 };
 
 const sizeOf = (text: string): string => {
@@ -74,19 +88,31 @@ export const addRestore = (
         .choices(["scratch", "primary"])
         .default("scratch"),
     )
+    .option("--dump <file>", "a logical dump: of this machine, of the volume backup-storage, or of the other places")
+    .option("--namespace <name>", "with --dump: where to; default: the region's, its living database")
+    .option("--no-owners", "with --dump: everything belongs to postgres, for dumps whose roles aren't here")
+    .option("--only-if-empty", "with --dump: do nothing where the database has tables", false)
+    .addOption(
+      new Option(
+        "--accept-unverified <reason>",
+        "with --dump: take it with a checksum that is missing or wrong",
+      ).argParser(reasonOf),
+    )
     .option("--dry-run", "say what would be done, and do nothing", false)
     .option("--record <file>", "where the record of this run goes; default: a new file in .dr/records of the project")
-    .action(async ({ set, region, list, json, to, ...flags }: Flags, command: Command) => {
+    .action(async ({ set, region, list, json, to, dump, ...flags }: Flags, command: Command) => {
       const project = projectOf();
-      const given = [list, to !== undefined].filter(Boolean).length;
-      if (given !== 1) command.error("say one of --list, --to");
+      const given = [list, to !== undefined, dump !== undefined].filter(Boolean).length;
+      if (given !== 1) command.error("say one of --list, --to, --dump");
       if (flags.into === "primary" && flags.table === undefined) {
         command.error(
           "--into primary is there for tables only (--table). A whole database goes back by a dump (--dump) or by hand: docs/restore.md",
         );
       }
       const stack = region ?? writer(project);
-      if (to === undefined) exit(await runList(project, stack, json));
+      if (dump !== undefined) {
+        exit(exitCodes[await runDump({ ...flags, project, region: stack, file: dump }, signal)]);
+      } else if (to === undefined) exit(await runList(project, stack, json));
       else {
         const options = { ...flags, project, region: stack, to, ...(set !== undefined && { backup: set }) };
         exit(exitCodes[await runToPoint(options, signal)]);

@@ -2,7 +2,14 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { KubernetesObject, V1ContainerStatus, V1Pod } from "@kubernetes/client-node";
 import { z } from "zod";
 import { names } from "../../domain/names";
-import { copiedObjects, type Manifest, scratch, type ScratchArgs, scratchManifests } from "../../domain/scratch";
+import {
+  copiedObjects,
+  type Manifest,
+  scratch,
+  type ScratchArgs,
+  scratchLabels,
+  scratchManifests,
+} from "../../domain/scratch";
 import { type Cluster, hasCode, reasonOf } from "../kubernetes";
 import { until } from "../until";
 
@@ -28,6 +35,12 @@ const found = async <T>(read: Promise<T>): Promise<T | undefined> => {
   }
 };
 
+/** Whether a scratch database is there already, made by `k8s/postgres-statefulset.yml` or an earlier restore. */
+export const hasScratch = async ({ core, namespace }: Cluster): Promise<boolean> => {
+  const pod = await found(core.readNamespacedPod({ name: scratch.pod, namespace }));
+  return Object.entries(scratchLabels).every(([key, value]) => pod?.metadata?.labels?.[key] === value);
+};
+
 /** What keeps a namespace from being restored into. `undefined`: nothing, it is empty or isn't there. */
 export const occupant = async ({ core, namespace }: Cluster): Promise<string | undefined> => {
   const there = await found(core.readNamespace({ name: namespace }));
@@ -47,18 +60,11 @@ export const occupant = async ({ core, namespace }: Cluster): Promise<string | u
 
 const sinceOf = ({ metadata }: V1Pod): string => metadata?.creationTimestamp?.toISOString() ?? "some time";
 
-const namespaceManifest: Manifest = {
+const namespaceManifest = (name: string): Manifest => ({
   apiVersion: "v1",
   kind: "Namespace",
-  metadata: {
-    name: scratch.namespace,
-    labels: {
-      name: scratch.namespace,
-      environment: "test",
-      "pod-security.kubernetes.io/enforce": "restricted",
-    },
-  },
-};
+  metadata: { name, labels: { name, environment: "test", "pod-security.kubernetes.io/enforce": "restricted" } },
+});
 
 /** Makes the scratch database's objects, with copies of what its restore reads of the region's namespace. */
 export const createScratch = async (from: Cluster, into: Cluster, args: ScratchArgs): Promise<void> => {
@@ -68,7 +74,7 @@ export const createScratch = async (from: Cluster, into: Cluster, args: ScratchA
     await into.objects.create({ ...manifest, metadata: { ...metadata, namespace } });
   };
   if ((await found(into.core.readNamespace({ name: namespace }))) === undefined) {
-    await into.objects.create(namespaceManifest);
+    await into.objects.create(namespaceManifest(namespace));
   }
   for (const { kind, name } of args.restore ? copiedObjects(args.restore) : []) {
     const where = { name, namespace: from.namespace };
