@@ -184,7 +184,7 @@ const restore = async (
       order: choice.order,
       repositories: repositoriesOf(values),
       storeCa: values.storeCa !== undefined,
-      identityAnnotations: identityAnnotations(values),
+      identityAnnotations: identityAnnotations(values, "restore"),
     },
   };
   let result: ScratchResult | undefined;
