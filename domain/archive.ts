@@ -287,13 +287,10 @@ const endsOf = ({ segments }: Archive): Map<number, number> => {
   return ends;
 };
 
-/** Where the archive ends on a path: on its last timeline, or before, where that one has no segment yet. */
+/** Where the archive ends on a path. That its last timeline began proves that there was WAL up to there. */
 const endOf = (path: Path, ends: ReadonlyMap<number, number>): number => {
-  const held = path.map(({ timeline, end }) => {
-    const newest = ends.get(timeline) ?? -1;
-    return end === Infinity ? newest : Math.min(newest, segmentAt(end) - 1);
-  });
-  return Math.max(...held);
+  const { timeline, first } = path.at(-1) ?? { timeline: 0, first: 0 };
+  return ends.get(timeline) ?? first - 1;
 };
 
 /** The windows along one path, and what lies between them. */
