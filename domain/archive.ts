@@ -389,8 +389,9 @@ export const restorable = (archive: Archive): Restorable => {
 };
 
 /**
- * The same archive with what other repositories hold of the same database: a restore asks all of them for a segment that is missing
- * or damaged in one. Base backups come from the one alone. Histories that disagree make it another database.
+ * The same archive with what other repositories hold of the same database: a restore asks all of them for a segment that one has
+ * not. Base backups come from the one alone. A damaged segment stays damaged, for a restore may take what it finds first; and two
+ * repositories whose segment differs are as one that has it twice. Histories that disagree make it another database.
  */
 export const helpedBy = (archive: Archive, others: readonly Archive[]): Archive => {
   const agrees = ({ systemId, histories }: Archive) =>
@@ -401,13 +402,12 @@ export const helpedBy = (archive: Archive, others: readonly Archive[]): Archive 
     });
   return others.filter(agrees).reduce((one, other) => {
     const segments = new Map(one.segments);
-    const damaged = new Set(one.damage.segments);
-    for (const [name, kept] of other.segments) {
-      if (causeOf(name, other) !== undefined || causeOf(name, one) === undefined) continue;
-      segments.set(name, kept);
-      damaged.delete(name);
+    for (const [name, { files, storedAt }] of other.segments) {
+      if (other.damage.segments.has(name)) continue;
+      const own = one.segments.get(name);
+      const [first, ...more] = new Set([...(own?.files ?? []), ...files]);
+      if (first !== undefined) segments.set(name, { files: [first, ...more], storedAt: own?.storedAt ?? storedAt });
     }
-    const histories = new Map([...other.histories, ...one.histories]);
-    return { ...one, segments, histories, damage: { ...one.damage, segments: damaged } };
+    return { ...one, segments, histories: new Map([...other.histories, ...one.histories]) };
   }, archive);
 };
