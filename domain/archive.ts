@@ -182,6 +182,12 @@ export interface Gap {
   readonly after: number | undefined;
 }
 
+/** The names of a gap's segments. */
+export const segmentsOf = ({ first, count }: Gap): string[] => {
+  const { timeline, number } = parseSegment(first) ?? { timeline: 0, number: 0 };
+  return Array.from({ length: count }, (_, index) => segmentName({ timeline, number: number + index }));
+};
+
 /** A base backup with which nothing can be restored, and why. */
 export interface Unusable {
   readonly backup: BaseBackup;
@@ -209,6 +215,8 @@ export interface Restorable {
   readonly missingHistories: readonly number[];
   /** The newest point of the current history. `undefined`: nothing can be restored. */
   readonly newest: Point | undefined;
+  /** Number of the newest segment of the current history, whether a restore gets there or not. `undefined`: there is none. */
+  readonly end: number | undefined;
 }
 
 /** A way through the timelines: each of them from its first segment to the one before its successor's first. */
@@ -323,16 +331,11 @@ const along = (path: Path, archive: Archive, ends: ReadonlyMap<number, number>, 
   });
   const gaps = runs.flatMap(({ cause, first, last }): Gap[] => {
     if (cause === undefined) return [];
-    const names = Array.from({ length: last - first + 1 }, (_, index) => nameOf(first + index));
-    return [
-      {
-        ...{ repository, archiveId, cause, count: names.length },
-        first: nameOf(first),
-        last: nameOf(last),
-        files: names.flatMap((name) => archive.segments.get(name)?.files ?? []),
-        after: storedAt(first - 1),
-      },
-    ];
+    const gap = {
+      ...{ repository, archiveId, cause, count: last - first + 1, after: storedAt(first - 1) },
+      ...{ first: nameOf(first), last: nameOf(last), files: [] },
+    };
+    return [{ ...gap, files: segmentsOf(gap).flatMap((name) => archive.segments.get(name)?.files ?? []) }];
   });
   const unusable = backups.flatMap((backup): Unusable[] => {
     const run = runs.find(
@@ -376,6 +379,7 @@ export const restorable = (archive: Archive): Restorable => {
     return windows.filter((window) => window.timeline === timeline && window.to.segment > parting);
   });
   const last = now.windows.at(-1);
+  const end = endOf(path, ends);
   return {
     windows: [...now.windows, ...left],
     gaps: now.gaps,
@@ -385,6 +389,7 @@ export const restorable = (archive: Archive): Restorable => {
       ...{ repository: archive.repository, backup: (last.backups.at(-1) ?? last.backups[0]).label },
       ...{ segment: last.to.segment, lsn: last.to.lsn, timeline: last.timeline, time: last.to.time },
     },
+    end: end < 0 ? undefined : end,
   };
 };
 

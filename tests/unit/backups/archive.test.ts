@@ -9,6 +9,7 @@ import {
   noDamage,
   type Restorable,
   restorable,
+  segmentsOf,
 } from "../../../domain/archive";
 import { parseInfo } from "../../../domain/pgbackrestInfo";
 import { parseHistory, parsePosition, parseSegment, renderPosition, segmentName } from "../../../domain/wal";
@@ -233,8 +234,12 @@ describe("what an archive can restore", () => {
     const life = live([full, write(4)]);
     const archive = archiveOf(life);
     const damage = { ...noDamage, segments: new Set([seg(1, 4), seg(1, 5)]) };
-    const [gap] = restorable({ ...archive, damage }).gaps;
-    assert.deepEqual(gap?.files, [pathOf(seg(1, 4)), pathOf(seg(1, 5))]);
+    const { end, gaps } = restorable({ ...archive, damage });
+    const [gap] = gaps;
+    assert.equal(end, 6);
+    assert.ok(gap);
+    assert.deepEqual(segmentsOf(gap), [seg(1, 4), seg(1, 5)]);
+    assert.deepEqual(gap.files, [pathOf(seg(1, 4)), pathOf(seg(1, 5))]);
     assert.equal(gap.after, life.listing.files.get(pathOf(seg(1, 3))));
   });
 
@@ -279,7 +284,7 @@ describe("what an archive can restore", () => {
       ],
     );
     assert.deepEqual(restorable(anew[1] as Archive), {
-      ...{ windows: [], gaps: [], unusable: [], missingHistories: [], newest: undefined },
+      ...{ windows: [], gaps: [], unusable: [], missingHistories: [], newest: undefined, end: undefined },
     });
   });
 
