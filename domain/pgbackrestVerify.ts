@@ -40,10 +40,11 @@ export interface Verification {
   readonly doubts: readonly string[];
 }
 
-/** Codes of errors that a damaged file causes; all others are the store's, the network's or our own. https://github.com/pgbackrest/pgbackrest/blob/release/2.59.1/src/build/error/error.yaml */
-const damageCodes = new Set([
-  /* checksum */ 26, /* file-invalid */ 28, /* format */ 29, /* crypto */ 95, /* json-format */ 99,
-]);
+/** `checksum`, `file-invalid`, `format`, `crypto` and `json-format`: https://github.com/pgbackrest/pgbackrest/blob/release/2.59.1/src/build/error/error.yaml */
+const damageCodes = [26, 28, 29, 95, 99];
+
+/** Whether an error of pgBackRest, which is its exit status too, comes from a damaged file; all others are the store's or our own. */
+export const isDamageCode = (code: number): boolean => damageCodes.includes(code);
 
 interface Line {
   readonly level: string;
@@ -83,7 +84,7 @@ const rules: readonly Rule[] = [
   [
     /^invalid result (\S+): \[0*(\d+)\] (.*)$/,
     ([, file = "", code = "", why = ""]) => ({
-      complaint: { path: pathOf(file), kind: damageCodes.has(Number(code)) ? "damaged" : "unread", why },
+      complaint: { path: pathOf(file), kind: isDamageCode(Number(code)) ? "damaged" : "unread", why },
     }),
   ],
   [
