@@ -40,7 +40,7 @@ export const background = (cpu: string, memory: string): types.input.core.v1.Res
  */
 export const podDns = { options: [{ name: "ndots", value: "1" }] };
 
-const fromSecret = (name: string, secret: string, key: string): EnvVar => ({
+export const fromSecretKey = (name: string, secret: string, key: string): EnvVar => ({
   name,
   valueFrom: { secretKeyRef: { name: secret, key } },
 });
@@ -86,9 +86,9 @@ export const patroniEnvironment = (namespace: string, secrets: { system: string;
     value: `${memberHost("$(PATRONI_NAME)", namespace)}:${port.postgres}`,
   },
   { name: "PATRONI_RESTAPI_CONNECT_ADDRESS", value: `${memberHost("$(PATRONI_NAME)", namespace)}:${port.patroni}` },
-  fromSecret("PATRONI_SUPERUSER_PASSWORD", secrets.system, "DB_PASSWORD"),
-  fromSecret("PATRONI_REPLICATION_PASSWORD", secrets.members, "replication"),
-  fromSecret("PATRONI_REWIND_PASSWORD", secrets.members, "rewind"),
+  fromSecretKey("PATRONI_SUPERUSER_PASSWORD", secrets.system, "DB_PASSWORD"),
+  fromSecretKey("PATRONI_REPLICATION_PASSWORD", secrets.members, "replication"),
+  fromSecretKey("PATRONI_REWIND_PASSWORD", secrets.members, "rewind"),
 ];
 
 /** A mount and the volume behind it. */
@@ -102,10 +102,26 @@ export const fromConfigMap = (name: string, configMap: string, mountPath: string
   mount: { name, mountPath, readOnly: true },
 });
 
-/** Keys are readable by the image's group and nobody else, as Postgres and pgBackRest demand. */
-export const fromSecretVolume = (name: string, secretName: string, mountPath: string): Mounted => ({
-  volume: { name, secret: { secretName, defaultMode: 0o440 } },
-  mount: { name, mountPath, readOnly: true },
+/**
+ * Keys are readable by the image's group and nobody else, as Postgres and pgBackRest demand.
+ * @param files paths of those that are wanted. @default all that the Secret has
+ */
+export const fromSecretVolume = (
+  name: string,
+  secretName: string,
+  mountPath: string,
+  files?: readonly string[],
+): Mounted => {
+  const items = files?.map((file) => file.slice(mountPath.length + 1)).map((key) => ({ key, path: key }));
+  return {
+    volume: { name, secret: { secretName, defaultMode: 0o440, ...(items && { items }) } },
+    mount: { name, mountPath, readOnly: true },
+  };
+};
+
+export const fromClaim = (name: string, claimName: string, mountPath: string): Mounted => ({
+  volume: { name, persistentVolumeClaim: { claimName } },
+  mount: { name, mountPath },
 });
 
 export const scratch = (name: string, mountPath: string, sizeLimit: string): Mounted => ({

@@ -4,7 +4,8 @@ import type { DnsProvider, Failover } from "../domain/dns";
 import { Duration } from "../domain/duration";
 import type { Fencing, Synchronous, Word } from "../domain/fence";
 import type { Address, ReplicationAccess, Role } from "../domain/patroni";
-import type { Repository, RepositoryName } from "../domain/repository";
+import type { OffSite } from "../domain/offSite";
+import type { Identities, Repository, RepositoryName } from "../domain/repository";
 import { Size } from "../domain/size";
 import type { ClusterName } from "../domain/trust";
 import type { VaultTimes } from "../domain/vault";
@@ -62,7 +63,19 @@ export interface RegionConfig {
   readonly repositoryPath: string;
   readonly retention: Duration;
   readonly storeCa: string | undefined;
-  readonly identities: { readonly s3RoleArn: string | undefined; readonly gcsServiceAccount: string | undefined };
+  readonly dumps: {
+    /** Size of the volume of dumps. */
+    readonly storage: Size;
+    /** How long dumps stay on it. */
+    readonly localTime: Duration;
+    /** How long they stay in the stores. */
+    readonly storeTime: Duration;
+    /** @default no third place */
+    readonly offSite: OffSite | undefined;
+    /** Key pair of an off-site bucket. */
+    readonly offSiteKey: { readonly access: Output<string>; readonly secret: Output<string> } | undefined;
+  };
+  readonly identities: Identities;
   readonly secrets: RepositorySecrets;
   /** @default the stack makes its own */
   readonly sharedSecrets: SharedSecrets | undefined;
@@ -174,6 +187,16 @@ const structure = (values: RegionValues): RegionConfig => ({
   repositoryPath: values.repositoryPath,
   retention: Duration.days(values.retentionDays),
   storeCa: values.storeCa,
+  dumps: {
+    storage: values.backupStorage,
+    localTime: Duration.days(values.localDumpDays),
+    storeTime: Duration.days(values.dumpDays),
+    offSite: values.offSite,
+    offSiteKey:
+      values.offSite?.kind === "s3"
+        ? { access: secret(known(values.offSiteAccessKey)), secret: secret(known(values.offSiteSecretKey)) }
+        : undefined,
+  },
   identities: { s3RoleArn: values.s3RoleArn, gcsServiceAccount: values.gcsServiceAccount },
   secrets: {
     cipher: secret(known(values.repositoryCipher)),

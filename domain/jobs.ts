@@ -1,4 +1,5 @@
 import type { OffSite } from "./offSite";
+import type { Address } from "./patroni";
 import type { Repository } from "./repository";
 
 /** Jobs that keep backups, check them, and practise their restore. */
@@ -30,6 +31,16 @@ export interface JobSettings {
   readonly repositories: readonly Repository[];
   readonly repositoryPath: string;
   readonly offSite: OffSite | undefined;
+}
+
+/** What the job that makes dumps is told. */
+export interface DumpSettings extends JobSettings {
+  readonly database: string;
+  readonly members: readonly Address[];
+  /** How long dumps stay on the volume, in seconds. */
+  readonly localSeconds: number;
+  /** How long they stay in the stores and off-site, in seconds. */
+  readonly storeSeconds: number;
 }
 
 /** Something that a person must look at. */

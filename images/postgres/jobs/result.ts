@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CoreV1Api } from "@kubernetes/client-node";
+import { CoreV1Api, CoreV1Event } from "@kubernetes/client-node";
 import {
   evidenceName,
   type Fault,
@@ -91,7 +91,7 @@ const tellCluster = async (settings: JobSettings, result: JobResult): Promise<vo
   const now = new Date();
   await core.createNamespacedEvent({
     namespace,
-    body: {
+    body: Object.assign(new CoreV1Event(), {
       metadata: { generateName: `${name}-`, namespace },
       involvedObject: { apiVersion: "batch/v1", kind: "Job", name, namespace, uid },
       type: "Warning",
@@ -101,14 +101,36 @@ const tellCluster = async (settings: JobSettings, result: JobResult): Promise<vo
       lastTimestamp: now,
       count: 1,
       source: { component: `marimo-${result.job}` },
-    },
+    }),
   });
 };
+
+class ToldToEnd extends Stop {
+  constructor() {
+    super(
+      "the job was told to end before it was done",
+      "kubernetes",
+      "Where its deadline ended it, see in its log what took so long. The next run removes what this one left",
+    );
+    this.name = "ToldToEnd";
+  }
+}
+
+/** Kubernetes ends a job at its deadline, and a pod whose node is drained; half a minute later it kills. */
+const toldToEnd = (): Promise<never> =>
+  new Promise((_, reject) => {
+    process.once("SIGTERM", () => {
+      reject(new ToldToEnd());
+    });
+  });
+
+/** What a shell gives for SIGTERM. The job's policy takes any status but 1 for one to try again. */
+const TERMINATED = 143;
 
 /**
  * Runs a job to its end, and tells its result in the log (one line of JSON), in each vault, in ConfigMap `backup-results`, and where
  * there are faults as an Event of the Job.
- * @returns the exit status: 0 where there is no fault
+ * @returns the exit status: 0 where there is no fault, 1 where there is one, 143 where the job was told to end
  */
 export const runJob = async (
   job: JobName,
@@ -117,9 +139,11 @@ export const runJob = async (
 ): Promise<number> => {
   const findings = new Findings();
   const started = new Date();
+  let isTold = false;
   try {
-    await work(findings);
+    await Promise.race([work(findings), toldToEnd()]);
   } catch (error) {
+    isTold = error instanceof ToldToEnd;
     if (error instanceof Stop) findings.fault(error.message, error.where, error.remedy);
     else findings.fault(messageOf(error), job, "The job ended here. See the lines above in its log");
   }
@@ -146,5 +170,6 @@ export const runJob = async (
     );
   }
   console.log(JSON.stringify(result()));
+  if (isTold) return TERMINATED;
   return findings.faults.length === 0 ? 0 : 1;
 };

@@ -1,6 +1,5 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
-import type { ReadableStream } from "node:stream/web";
 import { setTimeout as delay } from "node:timers/promises";
 import { GoogleAuth } from "google-auth-library";
 import type { GcsRepository } from "../../../../domain/repository";
@@ -17,6 +16,7 @@ const INCOMPLETE = 308;
 /** A multiple of 256 KiB, as the service demands; held in memory. */
 const chunkBytes = 16 * 2 ** 20;
 const requestMs = 60_000;
+const noLimit = 0;
 const chunkMs = 600_000;
 const attempts = 5;
 
@@ -54,11 +54,12 @@ const isPassing = (error: unknown): boolean =>
  */
 export class GcsPlace implements Place {
   readonly name = "gcs";
-  private readonly url: string;
   private readonly token: () => Promise<string>;
 
-  constructor(private readonly repository: GcsRepository) {
-    this.url = gcsUrl(repository);
+  constructor(
+    private readonly repository: GcsRepository,
+    private readonly url = gcsUrl(repository),
+  ) {
     const { token, keyFile } = gcsKey(repository);
     const auth = new GoogleAuth({
       scopes: "https://www.googleapis.com/auth/devstorage.read_write",
@@ -71,14 +72,18 @@ export class GcsPlace implements Place {
     const found: Kept[] = [];
     let pageToken: string | undefined;
     do {
-      const query = new URLSearchParams({ prefix: folder, delimiter: "/", ...(pageToken && { pageToken }) });
+      const query = new URLSearchParams({
+        prefix: folder,
+        delimiter: "/",
+        ...(pageToken !== undefined && { pageToken }),
+      });
       const response = await this.again(() => this.send(`${this.objects()}?${query.toString()}`, `listing ${folder}`));
       const page = (await response.json()) as { items?: ObjectResource[]; nextPageToken?: string };
       for (const { name, size, updated } of page.items ?? []) {
         if (name !== folder) found.push({ path: name, bytes: Number(size), modified: new Date(updated) });
       }
       pageToken = page.nextPageToken;
-    } while (pageToken);
+    } while (pageToken !== undefined);
     return found;
   }
 
@@ -86,8 +91,8 @@ export class GcsPlace implements Place {
     try {
       const url = `${this.objects()}/${encodeURIComponent(path)}?alt=media`;
       // The body may take as long as it takes; undici ends one that stands still.
-      const { body } = await this.again(() => this.send(url, `reading ${path}`, {}, undefined));
-      return body === null ? Readable.from([]) : Readable.fromWeb(body as ReadableStream);
+      const { body } = await this.again(() => this.send(url, `reading ${path}`, {}, noLimit));
+      return body === null ? Readable.from([]) : Readable.fromWeb(body);
     } catch (error) {
       throw error instanceof Refused && error.status === NOT_FOUND ? new NotThere(this.name, path) : error;
     }
@@ -172,9 +177,9 @@ export class GcsPlace implements Place {
   }
 
   /** @throws Refused where the answer is neither good nor that more is awaited */
-  private async send(url: string, what: string, request: Request = {}, milliseconds: number | undefined = requestMs) {
+  private async send(url: string, what: string, request: Request = {}, milliseconds = requestMs) {
     const headers = { ...request.headers, authorization: `Bearer ${await this.token()}` };
-    const signal = milliseconds === undefined ? {} : { signal: AbortSignal.timeout(milliseconds) };
+    const signal = milliseconds === noLimit ? {} : { signal: AbortSignal.timeout(milliseconds) };
     let response: Response;
     try {
       response = await fetch(url, { ...request, headers, redirect: "manual", ...signal });

@@ -32,20 +32,17 @@ export const offSite = ({ offSite: target }: JobSettings): S3Place | FolderPlace
 };
 
 /** A place, and the folder in it that holds the dumps: side by side, so that `sha256sum -c` works there. */
-export interface DumpFolder {
+export interface DumpPlace {
   readonly place: Place;
   /** Ends with `/`, or is "" for the root. */
   readonly folder: string;
 }
 
 /** The volume of dumps, as it is mounted in the jobs' pods. */
-export const localDumps = (): DumpFolder & { readonly place: FolderPlace } => ({
-  place: new FolderPlace("local", jobs.folder),
-  folder: "",
-});
+export const localPlace = (): DumpPlace => ({ place: new FolderPlace("local", jobs.folder), folder: "" });
 
 /** Where dumps are copied to. */
-export const dumpCopies = (settings: JobSettings): DumpFolder[] => {
+export const dumpCopies = (settings: JobSettings): DumpPlace[] => {
   const { dumps } = vaultFolders(settings.repositoryPath);
   const third = offSite(settings);
   return [...vaults(settings), ...(third ? [third] : [])].map((place) => ({ place, folder: dumps }));

@@ -32,7 +32,8 @@ export class S3Place implements Place {
     settings: S3ClientConfig,
   ) {
     this.client = new S3Client({
-      maxAttempts: 5,
+      // Twenty seconds and more in all: the wait doubles from a tenth of a second.
+      maxAttempts: 9,
       // A server that takes a request and never answers must not hold a job for good.
       requestHandler: { connectionTimeout: 10_000, socketTimeout: 120_000 },
       ...settings,
@@ -76,6 +77,8 @@ export class S3Place implements Place {
       },
       partSize: Math.max(usualPart, Math.ceil(size / maxParts)),
       queueSize: 2,
+      // Its identity may not remove what was begun; the bucket does, after some days (`brokenUploads` in domain/vault.ts).
+      leavePartsOnError: true,
     });
     try {
       await upload.done();
