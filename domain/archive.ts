@@ -182,6 +182,12 @@ export interface Gap {
   readonly after: number | undefined;
 }
 
+/** The names of a gap's segments. */
+export const segmentsOf = ({ first, count }: Gap): string[] => {
+  const { timeline, number } = parseSegment(first) ?? { timeline: 0, number: 0 };
+  return Array.from({ length: count }, (_, index) => segmentName({ timeline, number: number + index }));
+};
+
 /** A base backup with which nothing can be restored, and why. */
 export interface Unusable {
   readonly backup: BaseBackup;
@@ -209,6 +215,8 @@ export interface Restorable {
   readonly missingHistories: readonly number[];
   /** The newest point of the current history. `undefined`: nothing can be restored. */
   readonly newest: Point | undefined;
+  /** Number of the newest segment of the current history, whether a restore gets there or not. `undefined`: there is none. */
+  readonly end: number | undefined;
 }
 
 /** A way through the timelines: each of them from its first segment to the one before its successor's first. */
@@ -287,13 +295,10 @@ const endsOf = ({ segments }: Archive): Map<number, number> => {
   return ends;
 };
 
-/** Where the archive ends on a path: on its last timeline, or before, where that one has no segment yet. */
+/** Where the archive ends on a path. That its last timeline began proves that there was WAL up to there. */
 const endOf = (path: Path, ends: ReadonlyMap<number, number>): number => {
-  const held = path.map(({ timeline, end }) => {
-    const newest = ends.get(timeline) ?? -1;
-    return end === Infinity ? newest : Math.min(newest, segmentAt(end) - 1);
-  });
-  return Math.max(...held);
+  const { timeline, first } = path.at(-1) ?? { timeline: 0, first: 0 };
+  return ends.get(timeline) ?? first - 1;
 };
 
 /** The windows along one path, and what lies between them. */
@@ -326,16 +331,11 @@ const along = (path: Path, archive: Archive, ends: ReadonlyMap<number, number>, 
   });
   const gaps = runs.flatMap(({ cause, first, last }): Gap[] => {
     if (cause === undefined) return [];
-    const names = Array.from({ length: last - first + 1 }, (_, index) => nameOf(first + index));
-    return [
-      {
-        ...{ repository, archiveId, cause, count: names.length },
-        first: nameOf(first),
-        last: nameOf(last),
-        files: names.flatMap((name) => archive.segments.get(name)?.files ?? []),
-        after: storedAt(first - 1),
-      },
-    ];
+    const gap = {
+      ...{ repository, archiveId, cause, count: last - first + 1, after: storedAt(first - 1) },
+      ...{ first: nameOf(first), last: nameOf(last), files: [] },
+    };
+    return [{ ...gap, files: segmentsOf(gap).flatMap((name) => archive.segments.get(name)?.files ?? []) }];
   });
   const unusable = backups.flatMap((backup): Unusable[] => {
     const run = runs.find(
@@ -379,6 +379,7 @@ export const restorable = (archive: Archive): Restorable => {
     return windows.filter((window) => window.timeline === timeline && window.to.segment > parting);
   });
   const last = now.windows.at(-1);
+  const end = endOf(path, ends);
   return {
     windows: [...now.windows, ...left],
     gaps: now.gaps,
@@ -388,12 +389,14 @@ export const restorable = (archive: Archive): Restorable => {
       ...{ repository: archive.repository, backup: (last.backups.at(-1) ?? last.backups[0]).label },
       ...{ segment: last.to.segment, lsn: last.to.lsn, timeline: last.timeline, time: last.to.time },
     },
+    end: end < 0 ? undefined : end,
   };
 };
 
 /**
- * The same archive with what other repositories hold of the same database: a restore asks all of them for a segment that is missing
- * or damaged in one. Base backups come from the one alone. Histories that disagree make it another database.
+ * The same archive with what other repositories hold of the same database: a restore asks all of them for a segment that one has
+ * not. Base backups come from the one alone. A damaged segment stays damaged, for a restore may take what it finds first; and two
+ * repositories whose segment differs are as one that has it twice. Histories that disagree make it another database.
  */
 export const helpedBy = (archive: Archive, others: readonly Archive[]): Archive => {
   const agrees = ({ systemId, histories }: Archive) =>
@@ -404,13 +407,12 @@ export const helpedBy = (archive: Archive, others: readonly Archive[]): Archive 
     });
   return others.filter(agrees).reduce((one, other) => {
     const segments = new Map(one.segments);
-    const damaged = new Set(one.damage.segments);
-    for (const [name, kept] of other.segments) {
-      if (causeOf(name, other) !== undefined || causeOf(name, one) === undefined) continue;
-      segments.set(name, kept);
-      damaged.delete(name);
+    for (const [name, { files, storedAt }] of other.segments) {
+      if (other.damage.segments.has(name)) continue;
+      const own = one.segments.get(name);
+      const [first, ...more] = new Set([...(own?.files ?? []), ...files]);
+      if (first !== undefined) segments.set(name, { files: [first, ...more], storedAt: own?.storedAt ?? storedAt });
     }
-    const histories = new Map([...other.histories, ...one.histories]);
-    return { ...one, segments, histories, damage: { ...one.damage, segments: damaged } };
+    return { ...one, segments, histories: new Map([...other.histories, ...one.histories]) };
   }, archive);
 };
