@@ -1,23 +1,16 @@
 import type { types } from "@pulumi/kubernetes";
-import { CronJob } from "@pulumi/kubernetes/batch/v1/cronJob";
+import type { CronJob } from "@pulumi/kubernetes/batch/v1/cronJob";
 import { Job } from "@pulumi/kubernetes/batch/v1/job";
 import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap";
 import { ComponentResource, type ComponentResourceOptions, type Input } from "@pulumi/pulumi";
 import { Duration } from "../domain/duration";
 import { paths } from "../domain/paths";
+import { containerSecurity, podDns, podSecurity } from "../domain/podSecurity";
 import { type BackupJobArgs, renderBackupJobConfiguration } from "../domain/pgbackrest";
 import type { RepositoryName } from "../domain/repository";
 import { dailyExcept, weekly } from "../domain/schedule";
-import {
-  background,
-  commonEnvironment,
-  containerSecurity,
-  fromConfigMap,
-  type Mounted,
-  podDns,
-  podSecurity,
-  scratch,
-} from "./pods";
+import { background, commonEnvironment, fromConfigMap, type Mounted, scratch } from "./pods";
+import { scheduledJob } from "./scheduledJob";
 
 export interface BaseBackupsArgs extends Omit<BackupJobArgs, "namespace"> {
   readonly namespace: Input<string>;
@@ -35,8 +28,7 @@ const time = { hour: 2, minute: 0 };
 const fullDay = "sunday";
 const name = "postgres-basebackup";
 
-// A backup that has not begun an hour late would run into working hours; one that runs for twelve never ends.
-const startingDeadline = Duration.hours(1);
+// One that runs for twelve hours never ends.
 const runningDeadline = Duration.hours(12);
 
 /**
@@ -87,34 +79,25 @@ export class BaseBackups extends ComponentResource {
       volumes: mounts.map(({ volume }) => volume),
     });
     const labels = { app: name };
-    const job = (type: "full" | "diff" | "first"): types.input.batch.v1.JobSpec => ({
+    const job = (type: "full" | "diff" | "first") => ({
       // Another attempt would back up once more into each repository that has its backup; `first` leaves those alone.
       backoffLimit: type === "first" ? 3 : 0,
       activeDeadlineSeconds: runningDeadline.seconds,
-      template: { metadata: { labels }, spec: podSpec(type) },
     });
     const cronJob = (type: "full" | "diff", schedule: string) =>
-      new CronJob(
+      scheduledJob(
         `${componentName}-${type}`,
-        {
-          metadata: { name: `${name}-${type}`, namespace, labels },
-          spec: {
-            schedule,
-            timeZone: "Etc/UTC",
-            concurrencyPolicy: "Forbid",
-            startingDeadlineSeconds: startingDeadline.seconds,
-            successfulJobsHistoryLimit: 7,
-            failedJobsHistoryLimit: 3,
-            jobTemplate: { metadata: { labels }, spec: job(type) },
-          },
-        },
+        { namespace, name: `${name}-${type}`, labels, schedule, job: { ...job(type), pod: podSpec(type) } },
         { parent: this, dependsOn: configuration },
       );
     this.full = cronJob("full", weekly(fullDay, time));
     this.differential = cronJob("diff", dailyExcept(fullDay, time));
     this.first = new Job(
       `${componentName}-first`,
-      { metadata: { name: `${name}-first`, namespace, labels }, spec: job("first") },
+      {
+        metadata: { name: `${name}-first`, namespace, labels },
+        spec: { ...job("first"), template: { metadata: { labels }, spec: podSpec("first") } },
+      },
       { parent: this, dependsOn: configuration, deleteBeforeReplace: true, customTimeouts: { create: "12h" } },
     );
     this.registerOutputs({ full: this.full.metadata.name, differential: this.differential.metadata.name });

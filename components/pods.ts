@@ -2,28 +2,12 @@ import type { types } from "@pulumi/kubernetes";
 import type { Fencing } from "../domain/fence";
 import { memberHost, names } from "../domain/names";
 import { port } from "../domain/patroni";
-import { paths, userId } from "../domain/paths";
+import { paths } from "../domain/paths";
 import { type Repository, type RepositoryName, repositoryList } from "../domain/repository";
 
 type EnvVar = types.input.core.v1.EnvVar;
 type VolumeMount = types.input.core.v1.VolumeMount;
 type Volume = types.input.core.v1.Volume;
-
-/** Pod security standard `restricted`: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted */
-export const podSecurity = {
-  runAsNonRoot: true,
-  runAsUser: userId,
-  runAsGroup: userId,
-  fsGroup: userId,
-  fsGroupChangePolicy: "OnRootMismatch",
-  seccompProfile: { type: "RuntimeDefault" },
-};
-
-export const containerSecurity = {
-  allowPrivilegeEscalation: false,
-  readOnlyRootFilesystem: true,
-  capabilities: { drop: ["ALL"] },
-};
 
 /**
  * Resources of what can wait for Postgres, as a backup can. Where CPU is short the kernel shares it in proportion to what
@@ -34,13 +18,7 @@ export const background = (cpu: string, memory: string): types.input.core.v1.Res
   limits: { cpu, memory },
 });
 
-/**
- * Takes a name with a dot for a whole one. By default a store's name is first looked up below each search domain of the
- * cluster and of its node, for every connection, which made up most of a small restore's time.
- */
-export const podDns = { options: [{ name: "ndots", value: "1" }] };
-
-const fromSecret = (name: string, secret: string, key: string): EnvVar => ({
+export const fromSecretKey = (name: string, secret: string, key: string): EnvVar => ({
   name,
   valueFrom: { secretKeyRef: { name: secret, key } },
 });
@@ -86,9 +64,9 @@ export const patroniEnvironment = (namespace: string, secrets: { system: string;
     value: `${memberHost("$(PATRONI_NAME)", namespace)}:${port.postgres}`,
   },
   { name: "PATRONI_RESTAPI_CONNECT_ADDRESS", value: `${memberHost("$(PATRONI_NAME)", namespace)}:${port.patroni}` },
-  fromSecret("PATRONI_SUPERUSER_PASSWORD", secrets.system, "DB_PASSWORD"),
-  fromSecret("PATRONI_REPLICATION_PASSWORD", secrets.members, "replication"),
-  fromSecret("PATRONI_REWIND_PASSWORD", secrets.members, "rewind"),
+  fromSecretKey("PATRONI_SUPERUSER_PASSWORD", secrets.system, "DB_PASSWORD"),
+  fromSecretKey("PATRONI_REPLICATION_PASSWORD", secrets.members, "replication"),
+  fromSecretKey("PATRONI_REWIND_PASSWORD", secrets.members, "rewind"),
 ];
 
 /** A mount and the volume behind it. */
@@ -102,10 +80,26 @@ export const fromConfigMap = (name: string, configMap: string, mountPath: string
   mount: { name, mountPath, readOnly: true },
 });
 
-/** Keys are readable by the image's group and nobody else, as Postgres and pgBackRest demand. */
-export const fromSecretVolume = (name: string, secretName: string, mountPath: string): Mounted => ({
-  volume: { name, secret: { secretName, defaultMode: 0o440 } },
-  mount: { name, mountPath, readOnly: true },
+/**
+ * Keys are readable by the image's group and nobody else, as Postgres and pgBackRest demand.
+ * @param files paths of those that are wanted. @default all that the Secret has
+ */
+export const fromSecretVolume = (
+  name: string,
+  secretName: string,
+  mountPath: string,
+  files?: readonly string[],
+): Mounted => {
+  const items = files?.map((file) => file.slice(mountPath.length + 1)).map((key) => ({ key, path: key }));
+  return {
+    volume: { name, secret: { secretName, defaultMode: 0o440, ...(items && { items }) } },
+    mount: { name, mountPath, readOnly: true },
+  };
+};
+
+export const fromClaim = (name: string, claimName: string, mountPath: string): Mounted => ({
+  volume: { name, persistentVolumeClaim: { claimName } },
+  mount: { name, mountPath },
 });
 
 export const scratch = (name: string, mountPath: string, sizeLimit: string): Mounted => ({

@@ -20,6 +20,7 @@ import {
   sharedSettingsName,
 } from "../domain/patroni";
 import { paths } from "../domain/paths";
+import { containerSecurity, podDns, podSecurity } from "../domain/podSecurity";
 import { renderMemberConfiguration } from "../domain/pgbackrest";
 import type { Repository, RepositoryName } from "../domain/repository";
 import type { Size } from "../domain/size";
@@ -29,16 +30,14 @@ import { DatabaseSecrets, type DatabaseSecretsArgs } from "./databaseSecrets";
 import {
   background,
   commonEnvironment,
-  containerSecurity,
   fromConfigMap,
   fromSecretVolume,
   memberEnvironment,
   type Mounted,
   patroniEnvironment,
-  podDns,
-  podSecurity,
   scratch,
 } from "./pods";
+import type { StoreAccess } from "./jobPod";
 import { PostgresAccess } from "./postgresAccess";
 
 export interface PostgresClusterArgs {
@@ -102,6 +101,8 @@ export class PostgresCluster extends ComponentResource {
   readonly writeEndpoint: Output<string>;
   /** `HOST:PORT` of any member that serves reads. */
   readonly readEndpoint: Output<string>;
+  /** How other pods of the region reach its stores. */
+  readonly stores: StoreAccess;
   /** Base backups, in the region that takes writes. */
   readonly backups: BaseBackups | undefined;
 
@@ -149,6 +150,12 @@ export class PostgresCluster extends ComponentResource {
       storeMounts.push(fromConfigMap("store-ca", "postgres-store-ca", paths.storeCaFolder));
     }
     if (secrets.gcsServiceKey) storeMounts.push(fromSecretVolume("gcs-key", "postgres-gcs-key", paths.gcsKeyFolder));
+
+    this.stores = {
+      secret: secrets.repositories.metadata.name,
+      mounts: storeMounts,
+      ownCa: args.storeCa !== undefined,
+    };
 
     const service = (role: string, serviceName: string, spec: Record<string, unknown>) =>
       new Service(

@@ -4,7 +4,8 @@ import type { DnsProvider, Failover } from "../domain/dns";
 import { Duration } from "../domain/duration";
 import type { Fencing, Synchronous, Word } from "../domain/fence";
 import type { Address, ReplicationAccess, Role } from "../domain/patroni";
-import type { Repository, RepositoryName } from "../domain/repository";
+import type { OffSite } from "../domain/offSite";
+import type { Identities, Repository, RepositoryName } from "../domain/repository";
 import { Size } from "../domain/size";
 import type { ClusterName } from "../domain/trust";
 import type { VaultTimes } from "../domain/vault";
@@ -12,6 +13,7 @@ import type { GlobalValues } from "./globalKeys";
 import type { RegionValues } from "./keys";
 import { parseRegion, type RawConfiguration } from "./parse";
 import { parseGlobal } from "./parseGlobal";
+import { known, repositoriesOf } from "./repositories";
 
 export { ConfigurationError } from "./parse";
 
@@ -62,7 +64,19 @@ export interface RegionConfig {
   readonly repositoryPath: string;
   readonly retention: Duration;
   readonly storeCa: string | undefined;
-  readonly identities: { readonly s3RoleArn: string | undefined; readonly gcsServiceAccount: string | undefined };
+  readonly dumps: {
+    /** Size of the volume of dumps. */
+    readonly storage: Size;
+    /** How long dumps stay on it. */
+    readonly localTime: Duration;
+    /** How long they stay in the stores. */
+    readonly storeTime: Duration;
+    /** @default no third place */
+    readonly offSite: OffSite | undefined;
+    /** Key pair of an off-site bucket. */
+    readonly offSiteKey: { readonly access: Output<string>; readonly secret: Output<string> } | undefined;
+  };
+  readonly identities: Identities;
   readonly secrets: RepositorySecrets;
   /** @default the stack makes its own */
   readonly sharedSecrets: SharedSecrets | undefined;
@@ -110,30 +124,6 @@ export interface GlobalConfig {
   readonly dns: ({ readonly provider: DnsProvider } & Failover) | undefined;
 }
 
-/** The parser has seen to it that the value is there; that it isn't is a fault of this program. */
-const known = <T>(value: T | undefined): T => {
-  if (value === undefined) throw new Error("a value that the parser demands is missing after it: please report this");
-  return value;
-};
-
-const repositoryOf =
-  (values: RegionValues) =>
-  (name: RepositoryName): Repository => {
-    switch (name) {
-      case "s3":
-        return {
-          name,
-          bucket: known(values.s3Bucket),
-          region: known(values.s3Region),
-          endpoint: values.s3Endpoint,
-          uriStyle: values.s3UriStyle,
-          keyType: values.s3KeyType,
-        };
-      case "gcs":
-        return { name, bucket: known(values.gcsBucket), endpoint: values.gcsEndpoint, keyType: values.gcsKeyType };
-    }
-  };
-
 const secretly = (value: string | undefined) => (value === undefined ? undefined : secret(value));
 
 const sharedSecretsOf = ({
@@ -168,12 +158,22 @@ const structure = (values: RegionValues): RegionConfig => ({
     synchronous: values.synchronousReplication,
     replication: { host: values.replicationHost, service: values.replicationService, from: values.replicationFrom },
   },
-  repositories: values.repositories.map(repositoryOf(values)),
+  repositories: repositoriesOf(values),
   restoreFrom: values.restoreFrom,
   restoreTimeline: values.restoreTimeline,
   repositoryPath: values.repositoryPath,
   retention: Duration.days(values.retentionDays),
   storeCa: values.storeCa,
+  dumps: {
+    storage: values.backupStorage,
+    localTime: Duration.days(values.localDumpDays),
+    storeTime: Duration.days(values.dumpDays),
+    offSite: values.offSite,
+    offSiteKey:
+      values.offSite?.kind === "s3"
+        ? { access: secret(known(values.offSiteAccessKey)), secret: secret(known(values.offSiteSecretKey)) }
+        : undefined,
+  },
   identities: { s3RoleArn: values.s3RoleArn, gcsServiceAccount: values.gcsServiceAccount },
   secrets: {
     cipher: secret(known(values.repositoryCipher)),

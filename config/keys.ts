@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { parseExceptions } from "../domain/exceptions";
+import { localDumpTime } from "../domain/dumps";
 import { parseWords, synchronousModes } from "../domain/fence";
 import type { Address } from "../domain/patroni";
+import { type OffSite, parseOffSite } from "../domain/offSite";
 import { Size } from "../domain/size";
-import { fullBackupInterval } from "../domain/vault";
+import { defaultTimes, fullBackupInterval } from "../domain/vault";
 
 /** What a configuration key accepts. Pulumi hands every value over as text. */
 export interface Key<T> {
@@ -227,6 +229,26 @@ export const regionKeys = {
       `a whole number of days from ${fullBackupInterval.days} to 3650. Full backups are ${fullBackupInterval.days} days apart, and a ` +
       "shorter time would promise a way back that no backup gives",
   },
+  backupStorage: size("1Gi", "50Gi"),
+  localDumpDays: whole(1, 3650, localDumpTime.days, "days"),
+  dumpDays: whole(1, 3650, defaultTimes.dumps.days, "days"),
+  offSite: key(
+    z.string().transform((value, context): OffSite | undefined => {
+      try {
+        return parseOffSite(value);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        context.addIssue({ code: "custom" });
+        return z.NEVER;
+      }
+    }),
+    "https://HOST/BUCKET of a server that speaks S3 (with #REGION behind it, where it has one), or claim:NAME of a volume claim in " +
+      "the namespace, or nothing",
+    "https://s3.example.com/example-marimo-offsite",
+    { default: "" },
+  ),
+  offSiteAccessKey: secret(/^\S+$/, "an access key"),
+  offSiteSecretKey: secret(/^\S+$/, "a secret key"),
   storeCa: optionalText(/^-----BEGIN CERTIFICATE-----[^]+$/, "certificates in PEM, or nothing", "CERTIFICATES"),
   repositoryCipher: secret(/^.{32,}$/, "a passphrase of 32 characters or more"),
   s3Bucket: optionalText(

@@ -129,6 +129,17 @@ const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] =>
     needs("gcsBucket", "repositories has gcs");
     if (values.gcsKeyType !== "auto") needs("gcsKey", `gcsKeyType is ${values.gcsKeyType}`);
   }
+  if (values.offSite?.kind === "s3") {
+    needs("offSiteAccessKey", "offSite is a bucket");
+    needs("offSiteSecretKey", "offSite is a bucket");
+    const { endpoint, bucket } = values.offSite;
+    if (values.repositories.includes("s3") && bucket === values.s3Bucket && endpoint === values.s3Endpoint) {
+      faults.push(
+        `${raw.project}:offSite is the bucket of the vault (${bucket} on ${endpoint}), so the third copy would be lost with the first. ` +
+          `It must be another server. Set it: ${remedy(raw, "offSite", regionKeys.offSite.example)}`,
+      );
+    }
+  }
   if (values.role === "standby") needs("otherRegion", "role is standby, and a standby follows it");
   if (values.otherRegion !== undefined) {
     needs("sharedSecrets", "otherRegion is, and both regions must know the same passwords and certificates");

@@ -19,12 +19,22 @@ const cluster = (where: string, example: string) =>
   );
 
 /** Keys that regions read too: what the vaults are made for must be what the regions use. */
-const { namespace, repositoryPath, retentionDays, s3Bucket, s3Region, gcsBucket } = regionKeys;
+const { namespace, repositoryPath, retentionDays, dumpDays, s3Bucket, s3Region, gcsBucket } = regionKeys;
 const { repositoryCipher, sharedSecrets } = regionKeys;
 
 /** Keys of the vaults, which the stack global makes. */
 export const vaultKeys = {
-  ...{ namespace, repositoryPath, retentionDays, s3Bucket, s3Region, gcsBucket, repositoryCipher, sharedSecrets },
+  ...{
+    namespace,
+    repositoryPath,
+    retentionDays,
+    dumpDays,
+    s3Bucket,
+    s3Region,
+    gcsBucket,
+    repositoryCipher,
+    sharedSecrets,
+  },
   vaults: key(
     z
       .enum(["none", "s3", "gcs", "s3,gcs"])
@@ -62,7 +72,6 @@ export const vaultKeys = {
     "EUR4",
     { default: "EUR4" },
   ),
-  dumpDays: whole(1, 3650, defaultTimes.dumps.days, "days"),
   undeleteDays: whole(1, 365, defaultTimes.undelete.days, "days"),
   lockDays: {
     ...whole(1, longestLock.days, defaultTimes.lock.days, "days"),

@@ -1,3 +1,5 @@
+import type { Duty } from "./identities";
+
 /**
  * A pgBackRest repository: one object store that holds base backups and archived WAL. The program writes to all that are
  * configured, and a restore reads one of them.
@@ -37,13 +39,25 @@ export type Repository = S3Repository | GcsRepository;
 export const repositoryList = (repositories: readonly Repository[]): string =>
   repositories.map(({ name }) => `${name}=${repositoryNumber[name]}`).join(",");
 
-/** The cloud identities under which pods reach the stores without keys, as annotations of their service account. */
-export const identityAnnotations = (identities: {
+/** The cloud identities of the archive writer, under which pods reach the stores without keys. */
+export interface Identities {
   readonly s3RoleArn: string | undefined;
   readonly gcsServiceAccount: string | undefined;
-}): Record<string, string> => ({
+}
+
+/**
+ * The identity of a duty, from the archive writer's: the stack global gives all duties one name with different ends
+ * (`cloudNames`). One with a name of another kind serves all duties.
+ */
+const identityOf = (archive: string, duty: Duty): string => archive.replace(/-archive(?=@|$)/, `-${duty}`);
+
+/** The identities of a duty, as annotations of its service account. */
+export const identityAnnotations = (
+  { s3RoleArn, gcsServiceAccount }: Identities,
+  duty: Duty,
+): Record<string, string> => ({
   // https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html
-  ...(identities.s3RoleArn && { "eks.amazonaws.com/role-arn": identities.s3RoleArn }),
+  ...(s3RoleArn && { "eks.amazonaws.com/role-arn": identityOf(s3RoleArn, duty) }),
   // https://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity
-  ...(identities.gcsServiceAccount && { "iam.gke.io/gcp-service-account": identities.gcsServiceAccount }),
+  ...(gcsServiceAccount && { "iam.gke.io/gcp-service-account": identityOf(gcsServiceAccount, duty) }),
 });

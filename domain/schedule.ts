@@ -14,6 +14,9 @@ const at = ({ hour, minute }: TimeOfDay): string => {
   return `${minute} ${hour}`;
 };
 
+/** A cron line that runs every day. */
+export const daily = (time: TimeOfDay): string => `${at(time)} * * *`;
+
 /** A cron line that runs on one day of the week. */
 export const weekly = (day: Weekday, time: TimeOfDay): string => `${at(time)} * * ${WEEKDAYS.indexOf(day)}`;
 

@@ -23,6 +23,7 @@ export function labVariables(): Record<string, string> {
     CONTAINERS_CONF: join(paths.containers, "containers.conf"),
     CONTAINERS_STORAGE_CONF: join(paths.containers, "storage.conf"),
     MARIMO_LAB_DNS: dnsAddress,
+    MARIMO_DR_PROJECT: paths.pulumiProject,
     KIND_EXPERIMENTAL_DOCKER_NETWORK: network,
     KIND_EXPERIMENTAL_PODMAN_NETWORK: network,
   };

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { arch, tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundleFence, layOutContext } from "../images/context";
+import { bundlePrograms, layOutContext } from "../images/context";
 import { imageExists, type Engine } from "./engine";
 import { goStep, goTools, kubernetesVersion, moduleFolder, requiredVersion } from "./go";
 import { paths } from "./paths";
@@ -290,7 +290,7 @@ export async function postgresImage(engine: Engine): Promise<ImageArchive> {
   const context = join(paths.root, "images", "postgres");
   const log = "build-postgres-image";
   const base = await baseStep("trixie");
-  const key = await contentKey(engine, base.key, { path: context }, await bundleFence());
+  const key = await contentKey(engine, base.key, { path: context }, ...(await bundlePrograms()).values());
   const image = `docker.io/marimo-erp/postgres:${key}`;
   const step: Step = {
     name: "postgres-image",

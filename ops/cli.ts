@@ -6,11 +6,13 @@ import type { LostThing } from "../domain/fence";
 import { lostThings } from "../domain/promotion";
 import { readPlan } from "../domain/plan";
 import { renderReview, review } from "../domain/review";
+import { exitCodes } from "./exitCodes";
 import { interruption } from "./interruption";
 import { reasonOf } from "./kubernetes";
 import type { Outcome } from "./record";
+import { addRestore } from "./restore/cli";
 import { openRegion, type StackName, stackNames } from "./region";
-import { exitCodes, runFailback, runPromote, type RunOptions, runSwitchover } from "./run";
+import { runFailback, runPromote, type RunOptions, runSwitchover } from "./run";
 import { statusTables } from "./show";
 import { statusOf } from "./status";
 
@@ -88,6 +90,8 @@ export const drCommand = (signal: AbortSignal, exit: (code: number) => void): Co
     .action((stack: StackName, options: Flags & { switchover: boolean }) =>
       end(runFailback(stack, { ...options, project: projectOf() }, signal)),
     );
+
+  addRestore(dr, projectOf, signal, exit);
 
   dr.command("review")
     .description("Say what a change does to recovery, from its plan: pulumi preview --json > plan.json")

@@ -1,4 +1,5 @@
-import { Writable } from "node:stream";
+import { PassThrough, type Readable, Writable } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
 import {
   ApiException,
   type Configuration,
@@ -7,6 +8,7 @@ import {
   createConfiguration,
   Exec,
   KubeConfig,
+  KubernetesObjectApi,
   ServerConfiguration,
   type V1Status,
   VersionApi,
@@ -15,17 +17,29 @@ import {
 /** Longest time for an answer. A region that is lost answers nothing and refuses nothing. */
 const answerMs = 10_000;
 
+/** What is special about a command in a pod. */
+export interface ExecOptions {
+  /** Longest time that it may take. @default 10 */
+  readonly seconds?: number;
+  /** What it reads. It must know where the end is (`head -c`): not every API server passes it on. */
+  readonly stdin?: Readable;
+  /** Where its output goes. @default it is returned */
+  readonly stdout?: Writable;
+}
+
 /** A region's Kubernetes. */
 export interface Cluster {
   readonly core: CoreV1Api;
   readonly coordination: CoordinationV1Api;
   readonly version: VersionApi;
+  /** Objects of any kind. */
+  readonly objects: KubernetesObjectApi;
   readonly namespace: string;
   /**
    * Runs a command in a pod, and returns what it printed.
    * @throws Error with what it said on stderr when it doesn't end with 0, or takes too long
    */
-  readonly exec: (pod: string, container: string, command: readonly string[]) => Promise<string>;
+  readonly exec: (pod: string, container: string, command: readonly string[], options?: ExecOptions) => Promise<string>;
 }
 
 export interface ClusterAccess {
@@ -64,6 +78,7 @@ const withTimeout = (config: KubeConfig, server: string): Configuration =>
 
 /** The part of a WebSocket that is used here; its package's types are not among the client's. */
 interface Socket {
+  readonly bufferedAmount: number;
   close: () => void;
   on: (event: "close", listener: () => void) => void;
 }
@@ -76,22 +91,35 @@ class Collected extends Writable {
   }
 }
 
+/** What may wait in memory to be sent. */
+const bufferedBytes = 4 * 2 ** 20;
+
+/** Sends no faster than the other side takes it. The stream stays open: its end would close the connection with older API servers. */
+const pump = async (from: Readable, into: PassThrough, socket: Socket): Promise<void> => {
+  for await (const chunk of from) {
+    into.write(chunk);
+    while (socket.bufferedAmount > bufferedBytes) await pause(10);
+  }
+};
+
 const execIn =
   (config: KubeConfig, namespace: string): Cluster["exec"] =>
-  async (pod, container, command) => {
-    const [stdout, stderr] = [new Collected(), new Collected()];
+  async (pod, container, command, { seconds = answerMs / 1000, stdin, stdout } = {}) => {
+    const [output, stderr] = [new Collected(), new Collected()];
     const what = `${command.join(" ")} in ${pod} (container ${container})`;
     let timer: NodeJS.Timeout | undefined;
     let close = () => {};
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        reject(new Error(`${what} has not ended after ${answerMs / 1000} s`));
-      }, answerMs);
+        reject(new Error(`${what} has not ended after ${seconds} s`));
+      }, seconds * 1000);
     });
+    const input = stdin && new PassThrough();
     const ended = new Promise<V1Status>((resolve, reject) => {
       new Exec(config)
-        .exec(namespace, pod, container, [...command], stdout, stderr, null, false, resolve)
+        .exec(namespace, pod, container, [...command], stdout ?? output, stderr, input ?? null, false, resolve)
         .then((socket: Socket) => {
+          if (stdin && input) pump(stdin, input, socket).catch(reject);
           close = () => {
             socket.close();
           };
@@ -105,7 +133,7 @@ const execIn =
       if (status.status !== "Success") {
         throw new Error(`${what} failed: ${stderr.text.trim() || (status.message ?? "it gave no reason")}`);
       }
-      return stdout.text;
+      return output.text;
     } finally {
       clearTimeout(timer);
       close();
@@ -121,6 +149,7 @@ export const openCluster = (access: ClusterAccess): Cluster => {
     core: new CoreV1Api(api),
     coordination: new CoordinationV1Api(api),
     version: new VersionApi(api),
+    objects: new KubernetesObjectApi(api),
     namespace,
     exec: execIn(config, namespace),
   };

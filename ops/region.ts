@@ -1,4 +1,5 @@
 import { PatchStrategy, setHeaderOptions, type V1Pod } from "@kubernetes/client-node";
+import type { RegionValues } from "../config/keys";
 import { kubeconfigPath, readStackFile, writeStackFile } from "../config/stackFile";
 import type { FenceStatus } from "../domain/fence";
 import { labels, type Role, sharedSettingsName } from "../domain/patroni";
@@ -37,25 +38,28 @@ export interface Region {
   readonly see: () => Promise<Sight>;
   /** Writes the keys into the stack's file. They count from the next `pulumi up`. */
   readonly tell: (told: Told) => void;
+  /** The keys of its stack that aren't secret. */
+  readonly values: () => RegionValues;
   /** The repositories that its stack names. */
   readonly repositories: () => readonly RepositoryName[];
   /** Puts the settings that the stack's file makes into the running region, without Pulumi. */
   readonly applySettings: () => Promise<void>;
   /** Whether the program's objects are there; not, where the cluster is new. */
   readonly isBuilt: () => Promise<boolean>;
-  readonly cluster: () => Cluster;
+  /** @param namespace @default the region's */
+  readonly cluster: (namespace?: string) => Cluster;
 }
 
 export const openRegion = (project: string, stack: StackName): Region => {
   const values = () => readStackFile(project, stack).values;
   const told = (): Role => values().role;
   // Each time anew: a region that was rebuilt has another kubeconfig.
-  const cluster = (): Cluster => {
-    const { kubeconfig, kubeContext, namespace } = values();
+  const cluster = (namespace?: string): Cluster => {
+    const { kubeconfig, kubeContext, namespace: own } = values();
     return openCluster({
       kubeconfig: kubeconfig === undefined ? undefined : kubeconfigPath(project, kubeconfig),
       context: kubeContext,
-      namespace,
+      namespace: namespace ?? own,
     });
   };
 
@@ -101,6 +105,7 @@ export const openRegion = (project: string, stack: StackName): Region => {
   return {
     stack,
     told,
+    values,
     repositories: () => values().repositories,
     look,
     see: async () => (await look()).sight,

@@ -1,37 +1,22 @@
-import { join } from "node:path";
 import type { LostThing } from "../domain/fence";
 import { planFailback, planPromotion, planSwitchover, type Sight, type Verdict } from "../domain/promotion";
 import { openEngine } from "./engine";
 import { comeBack } from "./failback";
 import { hasCode, reasonOf } from "./kubernetes";
 import { type Lock, Locked, takeLock } from "./lock";
-import { foresee, follow, type Procedure, RolledBack, Stopped } from "./procedure";
+import { foresee, follow, type Procedure } from "./procedure";
 import { promote } from "./promote";
-import { now, operator, type Outcome, Recorder } from "./record";
+import { operator, type Outcome } from "./record";
+import { listed, recorded, type RecordOptions, refused } from "./recorded";
 import { openRegion, otherStack, type StackName } from "./region";
 import { sightsTable } from "./show";
 import { defaultLimits, type Place } from "./steps";
 import { switchover } from "./switchover";
 
-export interface RunOptions {
-  /** Folder with Pulumi.yaml and the stacks' files. */
-  readonly project: string;
-  /** File of the record. @default a new one in the project's folder .dr/records */
-  readonly record?: string;
+export interface RunOptions extends RecordOptions {
   /** Says what would be done, and does nothing. */
   readonly dryRun?: boolean;
 }
-
-/** Exit status of a command by how it ended. */
-export const exitCodes = {
-  running: 1,
-  done: 0,
-  "dry run": 0,
-  failed: 1,
-  refused: 2,
-  "rolled back": 3,
-  stopped: 130,
-} as const satisfies Record<Outcome, number>;
 
 /** What is decided of what is seen: to do something, nothing, or not to. */
 interface Decided {
@@ -121,62 +106,45 @@ const perform = async (
   interrupted: AbortSignal,
   decide: (run: Run, sights: [Sight, Sight]) => Promise<Decided> | Decided,
 ): Promise<Outcome> => {
-  const file =
-    options.record ?? join(options.project, ".dr", "records", `${now().replaceAll(/[:.]/g, "-")}-${command}.json`);
-  const recorder = new Recorder(file, command, { region: stack, ...options });
-  const lost = new AbortController();
-  const signal = AbortSignal.any([interrupted, lost.signal]);
-  const run: Run = {
-    target: placeIn(options.project, stack),
-    other: placeIn(options.project, otherStack(stack)),
-    signal,
-  };
-  const end = (outcome: Outcome, message?: string): Outcome => {
-    recorder.end(outcome, message);
-    if (message !== undefined) console.error(message);
-    console.log(`Record: ${file}`);
-    return outcome;
-  };
-  let locks: Lock[] = [];
-  try {
-    const silent = await silences([run.target, run.other]);
-    if (options.dryRun !== true) {
-      locks = await lockAll(run, silent, (error) => {
-        lost.abort(error);
-      });
+  return recorded(command, { region: stack, ...options }, options, async (recorder) => {
+    const lost = new AbortController();
+    const signal = AbortSignal.any([interrupted, lost.signal]);
+    const run: Run = {
+      target: placeIn(options.project, stack),
+      other: placeIn(options.project, otherStack(stack)),
+      signal,
+    };
+    let locks: Lock[] = [];
+    try {
+      const silent = await silences([run.target, run.other]);
+      if (options.dryRun !== true) {
+        locks = await lockAll(run, silent, (error) => {
+          lost.abort(error);
+        });
+      }
+      const see = seeUnless(silent);
+      const sights: [Sight, Sight] = await Promise.all([see(run.target), see(run.other)]);
+      recorder.change({ seen: sights });
+      console.log(sightsTable(sights));
+      const { verdict, say = [], procedure } = await decide(run, sights);
+      recorder.change({ verdict });
+      for (const line of say) console.log(line);
+      if (verdict.kind === "refused") return refused(verdict.reasons);
+      if (verdict.kind === "done") {
+        console.log(`Nothing to do: ${verdict.why}.`);
+        return { outcome: options.dryRun === true ? "dry run" : "done" };
+      }
+      if (options.dryRun === true) {
+        console.log((await foresee(procedure())).join("\n"));
+        return { outcome: "dry run" };
+      }
+      await follow(procedure(), { recorder, signal });
+      return { outcome: "done" };
+    } finally {
+      await releaseAll(locks);
     }
-    const see = seeUnless(silent);
-    const sights: [Sight, Sight] = await Promise.all([see(run.target), see(run.other)]);
-    recorder.change({ seen: sights });
-    console.log(sightsTable(sights));
-    const { verdict, say = [], procedure } = await decide(run, sights);
-    recorder.change({ verdict });
-    for (const line of say) console.log(line);
-    if (verdict.kind === "refused")
-      return end("refused", `Refused, and nothing was changed:\n${listed(verdict.reasons)}`);
-    if (verdict.kind === "done") {
-      console.log(`Nothing to do: ${verdict.why}.`);
-      return end(options.dryRun === true ? "dry run" : "done");
-    }
-    if (options.dryRun === true) {
-      console.log((await foresee(procedure())).join("\n"));
-      return end("dry run");
-    }
-    await follow(procedure(), { recorder, signal });
-    return end("done");
-  } catch (error) {
-    if (error instanceof Locked) return end("refused", error.message);
-    if (error instanceof RolledBack)
-      return end("rolled back", `Taken back, all is as it was. What failed:\n${error.message}`);
-    if (error instanceof Stopped)
-      return end("stopped", `Stopped: ${error.message}. The same command goes on from here.`);
-    return end("failed", reasonOf(error));
-  } finally {
-    await releaseAll(locks);
-  }
+  });
 };
-
-const listed = (lines: readonly string[]): string => lines.map((line) => `  - ${line}`).join("\n");
 
 export const runSwitchover = (stack: StackName, options: RunOptions, signal: AbortSignal): Promise<Outcome> =>
   perform("switchover", stack, options, signal, (run, [target, other]) => ({

@@ -5,7 +5,7 @@ import { stackNames } from "./region";
 import type { RegionStatus, Status } from "./status";
 
 /** No colours: the tables are also read in logs. */
-const style = { head: [], border: [], compact: true };
+export const style = { head: [], border: [], compact: true };
 
 const age = (seconds: number): string => {
   if (seconds < 120) return `${Math.round(seconds)} s`;

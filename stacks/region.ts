@@ -1,4 +1,6 @@
 import { log } from "@pulumi/pulumi";
+import { BackupResults } from "../components/backupResults";
+import { LogicalBackup } from "../components/logicalBackup";
 import { MarimoNamespace } from "../components/marimoNamespace";
 import { PostgresCluster } from "../components/postgresCluster";
 import { regionCluster } from "../components/regionCluster";
@@ -33,10 +35,32 @@ export const region = (config: RegionConfig) => {
       storeCa: config.storeCa,
       keys: config.secrets,
       shared,
-      identityAnnotations: identityAnnotations(config.identities),
+      identityAnnotations: identityAnnotations(config.identities, "archive"),
     },
     inCluster,
   );
+
+  // Both regions share the vaults, and the one that takes writes fills them.
+  if (config.role === "primary") {
+    new BackupResults("backup-results", { namespace: namespace.name, image: config.postgres.image }, inCluster);
+    new LogicalBackup(
+      "dumps",
+      {
+        namespace: namespace.name,
+        namespaceName: config.namespace,
+        region: config.region,
+        image: config.postgres.image,
+        members: config.postgres.members,
+        repositories: config.repositories,
+        repositoryPath: config.repositoryPath,
+        stores: postgres.stores,
+        identities: config.identities,
+        ...config.dumps,
+        storageClass: config.postgres.storageClass,
+      },
+      { ...inCluster, dependsOn: postgres },
+    );
+  }
 
   return {
     role: config.role,

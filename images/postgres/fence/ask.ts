@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { fence } from "../../../domain/fence";
 import type { Answer } from "./fence";
-import { messageOf } from "./log";
+import { messageOf } from "../log";
 
 const AGAIN_MS = 200;
 

@@ -15,7 +15,7 @@ import { scenarioObjectives } from "../../../domain/objectives";
 import { now } from "./clock";
 import { Gate } from "./gate";
 import { type Intent, Keeper } from "./keeper";
-import { Announcement, messageOf, say } from "./log";
+import { Announcement, messageOf, say } from "../log";
 import { Postgres, type PostgresState } from "./postgres";
 import { readWanted, unknown, type Wanted } from "./shared";
 import type { LeaseVault } from "./vault";

@@ -4,7 +4,7 @@ import { both } from "pg-copy-streams";
 import { fence, lsnBytes } from "../../../domain/fence";
 import { names } from "../../../domain/names";
 import { paths } from "../../../domain/paths";
-import { messageOf, say } from "./log";
+import { messageOf, say } from "../log";
 
 /** Milliseconds between 1970 and Postgres' epoch, 2000. */
 const POSTGRES_EPOCH_MS = 946_684_800_000;

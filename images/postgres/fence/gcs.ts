@@ -1,7 +1,7 @@
 import { GoogleAuth } from "google-auth-library";
 import type { Reading, Write } from "../../../domain/lease";
-import { paths } from "../../../domain/paths";
-import { type GcsRepository, repositoryNumber } from "../../../domain/repository";
+import type { GcsRepository } from "../../../domain/repository";
+import { gcsKey, gcsUrl } from "../stores/gcs";
 import { type LeaseVault, parseLease, requestSeconds, storeTime } from "./vault";
 
 const NOT_FOUND = 404;
@@ -9,14 +9,12 @@ const PRECONDITION_FAILED = 412;
 
 type Authorization = () => Promise<string>;
 
-const authorization = ({ keyType }: GcsRepository): Authorization => {
-  if (keyType === "token") {
-    const token = process.env[`PGBACKREST_REPO${repositoryNumber.gcs}_GCS_KEY`] ?? "";
-    return () => Promise.resolve(token);
-  }
+const authorization = (repository: GcsRepository): Authorization => {
+  const { token, keyFile } = gcsKey(repository);
+  if (token !== undefined) return () => Promise.resolve(token);
   const auth = new GoogleAuth({
     scopes: "https://www.googleapis.com/auth/devstorage.read_write",
-    ...(keyType === "service" && { keyFile: `${paths.gcsKeyFolder}/key.json` }),
+    ...(keyFile !== undefined && { keyFile }),
   });
   return async () => (await auth.getAccessToken()) ?? "";
 };
@@ -31,7 +29,7 @@ export class GcsLeaseVault implements LeaseVault {
     private readonly repository: GcsRepository,
     private readonly key: string,
   ) {
-    this.url = `https://${repository.endpoint ?? "storage.googleapis.com"}`;
+    this.url = gcsUrl(repository);
     this.token = authorization(repository);
   }
 

@@ -15,7 +15,7 @@ import {
 } from "../../../domain/lease";
 import type { VaultStatus, Word } from "../../../domain/fence";
 import { now } from "./clock";
-import { messageOf, say } from "./log";
+import { messageOf, say } from "../log";
 import { type LeaseVault, requestSeconds } from "./vault";
 
 /** What a round is to reach. */

@@ -1,5 +1,5 @@
 import { askForStatus, askToTake } from "./ask";
-import { messageOf, say } from "./log";
+import { messageOf, say } from "../log";
 
 // Loaded here: the clouds' SDKs take longer to start than a promotion should wait for its question.
 const serve = async (): Promise<number> => (await import("./serve.js")).serve();

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { fence, type FenceStatus, lsnBytes, type Synchronous } from "../../../domain/fence";
 import { names } from "../../../domain/names";
 import { paths } from "../../../domain/paths";
-import { messageOf, say } from "./log";
+import { messageOf, say } from "../log";
 
 export type PostgresState = FenceStatus["postgres"];
 

@@ -1,19 +1,13 @@
 import { createHash } from "node:crypto";
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, S3Client, S3ServiceException } from "@aws-sdk/client-s3";
 import type { Reading, Write } from "../../../domain/lease";
-import { repositoryNumber, type S3Repository } from "../../../domain/repository";
+import type { S3Repository } from "../../../domain/repository";
+import { s3Credentials, s3Settings } from "../stores/s3";
 import { type LeaseVault, parseLease, requestSeconds, storeTime } from "./vault";
 
 /** What S3 answers where the condition of a write does not hold, and where two writes meet. */
 const PRECONDITION_FAILED = 412;
 const CONFLICT = 409;
-
-const credentials = (repository: S3Repository) => {
-  if (repository.keyType !== "shared") return {};
-  const prefix = `PGBACKREST_REPO${repositoryNumber.s3}_S3_KEY`;
-  const { [prefix]: accessKeyId = "", [`${prefix}_SECRET`]: secretAccessKey = "" } = process.env;
-  return { credentials: { accessKeyId, secretAccessKey } };
-};
 
 /** A write of the lease. A bucket with a lock takes nothing without its checksum. */
 export const writeRequest = (object: { readonly Bucket: string; readonly Key: string }, { version, lease }: Write) => {
@@ -35,15 +29,10 @@ export class S3LeaseVault implements LeaseVault {
 
   constructor(repository: S3Repository, key: string) {
     this.client = new S3Client({
-      region: repository.region,
-      ...(repository.endpoint !== undefined && { endpoint: `https://${repository.endpoint}` }),
-      forcePathStyle: repository.uriStyle === "path",
-      // S3-compatible servers need not know the newer checksums.
-      requestChecksumCalculation: "WHEN_REQUIRED",
-      responseChecksumValidation: "WHEN_REQUIRED",
+      ...s3Settings(repository),
       // A second attempt is the next round's.
       maxAttempts: 1,
-      ...credentials(repository),
+      ...s3Credentials(repository),
     });
     this.object = { Bucket: repository.bucket, Key: key };
   }

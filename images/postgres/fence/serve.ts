@@ -1,7 +1,7 @@
 import type { Repository } from "../../../domain/repository";
 import { Fence } from "./fence";
 import { GcsLeaseVault } from "./gcs";
-import { say } from "./log";
+import { say } from "../log";
 import { S3LeaseVault } from "./s3";
 import { serveControl, serveWritable } from "./servers";
 import { member, settings } from "./settings";

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import { fence, parseWords } from "../../../domain/fence";
 import { port } from "../../../domain/patroni";
 import type { Fence, Purpose } from "./fence";
-import { messageOf } from "./log";
+import { messageOf } from "../log";
 
 const isPurpose = (text: string): text is Purpose => text === "promotion" || text === "start";
 

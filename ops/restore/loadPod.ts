@@ -1,0 +1,159 @@
+import type { V1CronJob, V1PodSpec } from "@kubernetes/client-node";
+import { jobs } from "../../domain/jobs";
+import { load, type LoadOrder, type LoadResult } from "../../domain/load";
+import { type Cluster, hasCode, reasonOf } from "../kubernetes";
+import { until } from "../until";
+
+/** CronJob whose pods have what a restore of a dump needs: the volume of dumps, the way to the vaults and to the database. */
+const dumpJob = "postgres-backup";
+const container = "load";
+const shownLines = 20;
+
+/** @throws Error where the region makes no dumps */
+const dumpPod = async ({ objects, namespace }: Cluster): Promise<V1PodSpec> => {
+  try {
+    const found = await objects.read<V1CronJob>({
+      apiVersion: "batch/v1",
+      kind: "CronJob",
+      metadata: { name: dumpJob, namespace },
+    });
+    const spec = found.spec?.jobTemplate.spec?.template.spec;
+    if (spec) return spec;
+  } catch (error) {
+    if (!hasCode(error, 404)) throw error;
+  }
+  throw new Error(
+    `namespace ${namespace} has no CronJob ${dumpJob}, whose pods reach the dumps: only the region that writes has it, after pulumi up`,
+  );
+};
+
+export interface LoadPodArgs {
+  readonly name: string;
+  readonly order: LoadOrder;
+  /** Size of the volume on which the dump is unpacked. */
+  readonly storage: string;
+  readonly storageClass: string | undefined;
+  /** Secret with the target's password under `password`. @default that of the region's database */
+  readonly secret: string | undefined;
+}
+
+/** A pod as those that make dumps, which reads them instead: the volume of dumps is mounted read-only. */
+export const startLoad = async (cluster: Cluster, args: LoadPodArgs): Promise<void> => {
+  const spec = await dumpPod(cluster);
+  const [base] = spec.containers;
+  if (base === undefined) throw new Error(`CronJob ${dumpJob} has no container`);
+  const claims = (spec.volumes ?? []).filter(
+    ({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName === jobs.claim,
+  );
+  const isDumps = (name: string) => claims.some((claim) => claim.name === name);
+  const password = args.secret && { valueFrom: { secretKeyRef: { name: args.secret, key: "password" } } };
+  const env = (base.env ?? []).filter(({ name }) => password === undefined || name !== "PGPASSWORD");
+  await cluster.objects.create({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: args.name, namespace: cluster.namespace, labels: { app: "postgres-load" } },
+    spec: {
+      ...spec,
+      restartPolicy: "Never",
+      containers: [
+        {
+          ...base,
+          name: container,
+          command: ["marimo-load"],
+          env: [
+            ...env,
+            ...(password ? [{ name: "PGPASSWORD", ...password }] : []),
+            { name: load.order, value: JSON.stringify(args.order) },
+          ],
+          volumeMounts: [
+            ...(base.volumeMounts ?? []).map((mount) => ({ ...mount, ...(isDumps(mount.name) && { readOnly: true }) })),
+            { name: "work", mountPath: load.workFolder },
+          ],
+        },
+      ],
+      volumes: [
+        ...(spec.volumes ?? []),
+        {
+          name: "work",
+          ephemeral: {
+            volumeClaimTemplate: {
+              spec: {
+                accessModes: ["ReadWriteOnce"],
+                ...(args.storageClass !== undefined && { storageClassName: args.storageClass }),
+                resources: { requests: { storage: args.storage } },
+              },
+            },
+          },
+        },
+      ],
+    } satisfies V1PodSpec,
+  } as never);
+};
+
+/** Returns when the pod's container runs, and can be sent a file. */
+export const untilRunning = (
+  { core, namespace }: Cluster,
+  name: string,
+  seconds: number,
+  say: (progress: string) => void,
+  signal: AbortSignal,
+): Promise<true> =>
+  until({
+    what: `${name} runs`,
+    seconds,
+    say,
+    signal,
+    look: async () => {
+      const { status } = await core.readNamespacedPod({ name, namespace });
+      const state = status?.containerStatuses?.[0]?.state;
+      if (state?.terminated) throw new Error(state.terminated.message ?? "it ended before it was sent anything");
+      return state?.running ? { found: true } : { not: state?.waiting?.reason ?? "its pod is being started" };
+    },
+  });
+
+/**
+ * Returns what the pod did when it has ended.
+ * @throws Error with its own words when it failed
+ */
+export const untilLoaded = (
+  { core, namespace }: Cluster,
+  name: string,
+  seconds: number,
+  say: (progress: string) => void,
+  signal: AbortSignal,
+): Promise<LoadResult> => {
+  const log = () => core.readNamespacedPodLog({ name, namespace, tailLines: shownLines });
+  return until({
+    what: "the dump is restored",
+    seconds,
+    say,
+    signal,
+    look: async () => {
+      const { status } = await core.readNamespacedPod({ name, namespace });
+      const state = status?.containerStatuses?.[0]?.state;
+      if (state?.terminated) {
+        const text = await log();
+        if (state.terminated.exitCode !== 0) throw new Error(state.terminated.message?.trim() ?? text);
+        return { found: JSON.parse(text.trim().split("\n").at(-1) ?? "") as LoadResult };
+      }
+      if (!state?.running) return { not: state?.waiting?.reason ?? "its pod is being started" };
+      const stage = (await log()).split("\n").findLast((line) => line.includes("stage: "));
+      return { not: stage?.replace(/^.*stage: /, "") ?? "it begins" };
+    },
+  });
+};
+
+/** Ends the pod; a dump that it was restoring stays beside the living database, and the next one removes it. */
+export const endLoad = async ({ core, namespace }: Cluster, name: string): Promise<void> => {
+  const removals = [
+    core.deleteNamespacedPod({ name, namespace, gracePeriodSeconds: 0 }),
+    core.deleteNamespacedSecret({ name, namespace }),
+  ];
+  for (const removal of removals) {
+    try {
+      await removal;
+    } catch (error) {
+      if (!hasCode(error, 404)) console.error(`${name} is left in namespace ${namespace}: ${reasonOf(error)}`);
+    }
+  }
+};
