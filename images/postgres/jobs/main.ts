@@ -3,6 +3,7 @@ import { messageOf, say } from "../log";
 /** What `jobs.js` is called with. Each is loaded when it is asked for: together they take a second. */
 const commands: Record<string, () => Promise<number>> = {
   dump: async () => (await import("./dump.js")).dump(),
+  verify: async () => (await import("./verify.js")).verify(),
   metrics: async () => (await import("./metrics.js")).metrics(),
 };
 
