@@ -32,7 +32,7 @@ export class S3Place implements Place {
     settings: S3ClientConfig,
   ) {
     this.client = new S3Client({
-      // Twenty seconds and more in all: the wait doubles from a tenth of a second.
+      // The wait between them doubles, to ten seconds or so in all: a hiccup is outlasted, and an outage is told.
       maxAttempts: 9,
       // A server that takes a request and never answers must not hold a job for good.
       requestHandler: { connectionTimeout: 10_000, socketTimeout: 120_000 },
