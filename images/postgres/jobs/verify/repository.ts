@@ -2,7 +2,12 @@ import { isUtf8 } from "node:buffer";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Archive, restorable } from "../../../../domain/archive";
 import { names } from "../../../../domain/names";
-import { type Complaint, isDamageCode, parseVerification, type Verification } from "../../../../domain/pgbackrestVerify";
+import {
+  type Complaint,
+  isDamageCode,
+  parseVerification,
+  type Verification,
+} from "../../../../domain/pgbackrestVerify";
 import type { RepositoryName } from "../../../../domain/repository";
 import type { RepositorySeen, RepositoryUnseen } from "../../../../domain/verification";
 import { segmentAt, segmentName } from "../../../../domain/wal";
@@ -45,7 +50,7 @@ const verifyInParts = async (repository: RepositoryName, archives: readonly Arch
   for (const archive of archives) complaints.push(...(await checkSegments(archive)));
   const segments = archives.reduce((total, archive) => total + archive.segments.size, 0);
   const damaged = new Set(complaints.map(({ path }) => path));
-  const parts = [{ ...nothing, complaints, checked: { segments, files: 0 } }];
+  const parts: Verification[] = [{ ...nothing, complaints, checked: { segments, files: 0 } }];
   for (const { backups, segments } of archives) {
     for (const { label, timeline, first } of backups) {
       const part = await verify(repository, `--set=${label}`);
