@@ -157,6 +157,24 @@ export async function up(options: UpOptions = {}): Promise<void> {
   await alone(() => bringUp(options));
 }
 
+/** Brings up what runs Pulumi and nothing else: its CLI and its plugins, for work that needs no store, DNS or region. */
+export async function upEngine(): Promise<void> {
+  await alone(async () => {
+    const { officialPulumi } = await decideParts();
+    await runTasks(await packagesTask());
+    if (!officialPulumi.includes("pulumi")) await runTasks([await programTask(goTools.pulumi, "pulumi")]);
+    await writeLaunchers();
+  });
+}
+
+/** Removes what `upEngine` alone has brought up; reports stay. */
+export async function downEngine(): Promise<void> {
+  await alone(() => {
+    removeFolder(true);
+    return Promise.resolve();
+  });
+}
+
 async function bringUp(options: UpOptions): Promise<void> {
   const parts = await decideParts();
   checkDisk();

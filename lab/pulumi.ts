@@ -40,25 +40,38 @@ export function installProgram(name: string, source: string): void {
   renameSync(partial, join(paths.bin, name));
 }
 
-/**
- * Launchers of the stand-ins for those of Pulumi's programs that the machine doesn't have. Each is bundled into one file:
- * the engine starts plugins one after the other, and to load one from its sources takes four times as long.
- */
-export async function writeLaunchers(): Promise<void> {
-  mkdirSync(paths.bin, { recursive: true });
-  const missing = standInsInUse();
+/** A program of one file, in a folder on PATH. */
+function writeLauncher(folder: string, program: string, bundle: string, ...flags: string[]): void {
+  const command = [process.execPath, `${join(paths.engine, bundle)}.js`, ...flags].map((word) => `"${word}"`).join(" ");
+  writeFileSync(join(folder, program), `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+}
+
+/** Bundles programs into one file each: the engine starts plugins one after the other, and sources load four times as long. */
+async function bundle(programs: Readonly<Record<string, string>>): Promise<void> {
   await build({
-    entryPoints: missing.map((program) => ({ in: join(paths.root, "lab", "engine", standIns[program]), out: program })),
+    entryPoints: Object.entries(programs).map(([out, file]) => ({ in: join(paths.root, "lab", "engine", file), out })),
     outdir: paths.engine,
     bundle: true,
     platform: "node",
     target: "node20",
     logLevel: "warning",
   });
-  for (const program of missing) {
-    const launcher = `#!/bin/sh\nexec "${process.execPath}" "${join(paths.engine, program)}.js" "$@"\n`;
-    writeFileSync(join(paths.bin, program), launcher, { mode: 0o755 });
-  }
+}
+
+/** Launchers of the stand-ins for those of Pulumi's programs that the machine doesn't have. */
+export async function writeLaunchers(): Promise<void> {
+  mkdirSync(paths.bin, { recursive: true });
+  const missing = standInsInUse();
+  await bundle(Object.fromEntries(missing.map((program) => [program, standIns[program]])));
+  for (const program of missing) writeLauncher(paths.bin, program, program);
+}
+
+/** Plugins of the clouds that answer previews alone, in a folder that comes first on PATH. */
+export async function writePreviewLaunchers(folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  await bundle({ previews: "previews.ts" });
+  for (const cloud of ["aws", "gcp"])
+    writeLauncher(folder, `pulumi-resource-${cloud}`, "previews", `--plugin=${cloud}`);
 }
 
 /** Pulumi's project folder of the lab: the product's own project, whose program lies two folders up. */

@@ -117,19 +117,37 @@ export const environmentsApart: FilesRule = {
     ),
 };
 
+/** The shortest times, what promises them, and what a shorter one costs. */
+const keptFor = {
+  retentionDays: [
+    defaultTimes.retention,
+    "the recovery plan promises",
+    "a fault that is noticed later could not be undone",
+  ],
+  dumpDays: [defaultTimes.dumps, "the recovery plan promises", "a fault that is noticed later could not be undone"],
+  undeleteDays: [
+    defaultTimes.undelete,
+    "docs/vaults.md promises",
+    "a deletion that is noticed later could not be undone",
+  ],
+  lockDays: [
+    defaultTimes.lock,
+    "docs/vaults.md promises",
+    "who stole an administrator's rights could delete every older backup before anybody comes",
+  ],
+} as const;
+
 export const retentionAsPlanned: FilesRule = {
   kind: "files",
   name: "retention-as-planned",
   promise: "Backups are kept for as long as the recovery plan says",
   check: (files) =>
     Object.entries(files).flatMap(([stack, configuration]) =>
-      (["retentionDays", "dumpDays"] as const)
-        .filter((key) => configuration[key] !== undefined)
-        .filter((key) => Number(configuration[key]) < defaultTimes.retention.days)
+      Object.entries(keptFor)
+        .filter(([key, [least]]) => configuration[key] !== undefined && Number(configuration[key]) < least.days)
         .map(
-          (key) =>
-            `${key} of ${stack} is ${String(configuration[key])}, but the recovery plan promises ${defaultTimes.retention.days} days: a fault that ` +
-            `is noticed later could not be undone. Set it to ${defaultTimes.retention.days} or more.`,
+          ([key, [least, promise, cost]]) =>
+            `${key} of ${stack} is ${String(configuration[key])}, but ${promise} ${least.days} days: ${cost}. Set it to ${least.days} or more.`,
         ),
     ),
 };

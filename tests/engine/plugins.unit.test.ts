@@ -8,6 +8,7 @@ import { diffProviders } from "../../lab/engine/kubernetes/cluster";
 import { connectionOf, readKubeconfig } from "../../lab/engine/kubernetes/kubeconfig";
 import { settingsOf } from "../../lab/engine/kubernetes/settings";
 import { runArguments, runEnvironment, splitArguments } from "../../lab/engine/language-nodejs";
+import { PreviewingProvider } from "../../lab/engine/previews";
 import { randomText } from "../../lab/engine/random";
 import { changesOf } from "../../lab/engine/provider";
 import { unknown, plain, secret, type Value } from "../../lab/engine/values";
@@ -165,6 +166,24 @@ describe("A provider of another cluster", () => {
     ];
     assert.deepEqual(replaces(old, same), []);
     assert.deepEqual(replaces(old, { kubeconfig: one, clusterIdentifier: "2" }), ["clusterIdentifier"]);
+  });
+});
+
+describe("A cloud's plugin that answers previews alone", () => {
+  const plugin = new PreviewingProvider("1.0.0");
+  const bucket = { urn: "urn:pulumi:s::p::aws:s3/bucket:Bucket::b", type: "aws:s3/bucket:Bucket", name: "b" };
+  const [inputs, timeout] = [{ bucket: "b" }, 0];
+
+  it("knows of a preview's resource what the program said, and nothing else", async () => {
+    assert.deepEqual(await plugin.create(bucket, inputs, { preview: true, timeout }), { id: "", state: inputs });
+  });
+
+  it("changes nothing, and pretends nothing", async () => {
+    const refused = /Bucket::b: .*answers previews alone/;
+    await assert.rejects(plugin.create(bucket, inputs, { preview: false, timeout }), refused);
+    await assert.rejects(plugin.update(bucket, inputs, inputs, { preview: false, timeout }), refused);
+    await assert.rejects(plugin.read(bucket), refused);
+    await assert.rejects(plugin.delete(bucket), refused);
   });
 });
 

@@ -319,6 +319,8 @@ const bad: Record<string, [string, Change, RegExp][]> = {
   "retention-as-planned": [
     ["a month", configured("primary", { retentionDays: "30" }), /retentionDays of primary is 30.*promises 90 days/],
     ["dumps for a week", configured("global", { dumpDays: "7" }), /dumpDays of global is 7.*promises 90/],
+    ["undeleted for a week", configured("global", { undeleteDays: "7" }), /undeleteDays of global is 7.*promises 30/],
+    ["hardly a lock", configured("global", { lockDays: "1" }), /lockDays of global is 1.*stole.*Set it to 30/],
   ],
   "no-plain-secrets": [
     [
