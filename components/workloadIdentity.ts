@@ -14,7 +14,14 @@ import {
   type Output,
 } from "@pulumi/pulumi";
 import { cloudNames, duties, type Duty } from "../domain/identities";
-import { awsPolicy, dutyTitles, gcpCondition, permissionsOf, serviceAccountOf } from "../domain/permissions";
+import {
+  awsPolicy,
+  dutyTitles,
+  gcpCondition,
+  namespaceOf,
+  permissionsOf,
+  serviceAccountOf,
+} from "../domain/permissions";
 import { type AwsTrust, awsTrustPolicy, gkeIssuer } from "../domain/trust";
 import { type Adoption, lasting } from "./lasting";
 
@@ -62,7 +69,11 @@ export class WorkloadIdentity extends ComponentResource {
       );
     }
     return byDuty((duty) => {
-      const trust = awsTrustPolicy({ ...aws, namespace, serviceAccount: serviceAccountOf(duty) });
+      const trust = awsTrustPolicy({
+        ...aws,
+        namespace: namespaceOf(duty, namespace),
+        serviceAccount: serviceAccountOf(duty),
+      });
       const role = new Role(
         `${name}-aws-${duty}`,
         {
@@ -105,7 +116,7 @@ export class WorkloadIdentity extends ComponentResource {
         {
           serviceAccountId: account.name,
           role: "roles/iam.workloadIdentityUser",
-          member: `serviceAccount:${project}.svc.id.goog[${args.namespace}/${serviceAccountOf(duty)}]`,
+          member: `serviceAccount:${project}.svc.id.goog[${namespaceOf(duty, args.namespace)}/${serviceAccountOf(duty)}]`,
         },
         child,
       );

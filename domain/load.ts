@@ -11,6 +11,8 @@ export const load = {
   workFolder: "/work",
   /** Where a dump from the operator's machine arrives; it has its size when it is whole. */
   upload: "/work/upload",
+  /** Variable with the password of a scratch database that is copied from. */
+  scratchPassword: "MARIMO_SCRATCH_PASSWORD",
 } as const;
 
 /** What `marimo-load` is told. */
@@ -19,6 +21,8 @@ export interface LoadOrder {
   readonly file: string;
   /** The dump comes from the operator's machine, with what lay beside it there. @default it is looked for in the places */
   readonly upload?: { readonly bytes: number; readonly checksum?: string; readonly meta?: string };
+  /** A scratch database that is brought back instead of a file. It is at a moment that was chosen, and nobody writes there. */
+  readonly scratch?: Address;
   readonly target: Address & { readonly tls: boolean };
   readonly database: string;
   /** Names the databases that are made and kept aside, such as `20261124_165255`. */
@@ -49,6 +53,8 @@ export interface LoadResult {
   readonly tablesCompared?: number;
   /** The database that was there before, under its new name. */
   readonly before?: string;
+  /** Restore point in the WAL, made before the names changed. */
+  readonly restorePoint?: string;
   readonly seconds?: Readonly<Record<string, number>>;
 }
 
@@ -100,6 +106,8 @@ export const databaseNames = (database: string, stamp: string) => ({
   incoming: `${database}_restore_${stamp}`,
   /** The living one, afterwards. */
   before: `${database}_before_${stamp}`,
+  /** Restore point of the moment before. */
+  restorePoint: `before_restore_${stamp}`,
 });
 
 /** `20261124_165255` */

@@ -20,10 +20,18 @@ export interface Permission {
 /** What each duty is, and which pods have its identity. */
 export const dutyTitles: Record<Duty, string> = {
   archive: "Archive writer: the members of the database and their backup jobs, service account `postgres`",
-  restore: "Restore reader: restores beside the running database, service account `postgres-restore`",
+  restore:
+    "Restore reader: restores beside the running database, service account `postgres-restore` in namespace `marimo-erp-test`",
   dumps: "Dump writer: the daily logical dump, service account `postgres-dumps`",
   verify: "Verifier: checks of backups and dumps, and drills, service account `postgres-verify`",
 };
+
+/** Where restores are tried: the namespace of the plan's "Quarterly Database Restore Test". */
+export const scratchNamespace = "marimo-erp-test";
+
+/** The namespace of a duty's pods, where the region's is `namespace`. */
+export const namespaceOf = (duty: Duty, namespace: string): string =>
+  duty === "restore" ? scratchNamespace : namespace;
 
 /** The Kubernetes service account of a duty. */
 export const serviceAccountOf = (duty: Duty): string => (duty === "archive" ? "postgres" : `postgres-${duty}`);

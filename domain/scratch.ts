@@ -4,11 +4,11 @@ import { containerSecurity, podDns, podSecurity } from "./podSecurity";
 import { port } from "./patroni";
 import type { Order } from "./pointInTime";
 import { type Repository, repositoryList, repositoryNumber } from "./repository";
-import { serviceAccountOf } from "./permissions";
+import { scratchNamespace, serviceAccountOf } from "./permissions";
 
 /** Where restores are tried: the namespace and the pod of the plan's "Quarterly Database Restore Test". */
 export const scratch = {
-  namespace: "marimo-erp-test",
+  namespace: scratchNamespace,
   /** Size of its volume where nobody says otherwise; a member's own by default. */
   storage: "10Gi",
   pod: `${names.statefulSet}-0`,

@@ -20,7 +20,9 @@ const restorableIn = async (
 ): Promise<Restorable> => {
   const repository = `--repo=${repositoryNumber[name]}`;
   const ask = (...command: string[]) =>
-    exec(pod, "pgbackrest", ["pgbackrest", repository, "--io-timeout=10", ...command], { seconds: listingSeconds });
+    exec(pod, "pgbackrest", ["pgbackrest", "--log-level-console=off", repository, "--io-timeout=10", ...command], {
+      seconds: listingSeconds,
+    });
   const root = `archive/${names.stanza}`;
   const info = parseInfo(await ask(`--stanza=${names.stanza}`, "info", "--output=json"));
   const status = info.repo.find(({ key }) => key === repositoryNumber[name])?.status;

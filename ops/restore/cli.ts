@@ -84,7 +84,10 @@ export const addRestore = (
     .addOption(new Option("--storage <size>", "with --to: size of the scratch database's volume").argParser(sizeOf))
     .option("--table <names...>", "with --to: only take these tables out, into a file")
     .addOption(
-      new Option("--into <where>", "with --table: `primary` also puts them beside the living ones, in their own schema")
+      new Option(
+        "--into <where>",
+        "with --to: `primary` puts the restored database in the place of the living one, which is kept under another name; with --table, the tables beside the living ones",
+      )
         .choices(["scratch", "primary"])
         .default("scratch"),
     )
@@ -104,11 +107,6 @@ export const addRestore = (
       const project = projectOf();
       const given = [list, to !== undefined, dump !== undefined].filter(Boolean).length;
       if (given !== 1) command.error("say one of --list, --to, --dump");
-      if (flags.into === "primary" && flags.table === undefined) {
-        command.error(
-          "--into primary is there for tables only (--table). A whole database goes back by a dump (--dump) or by hand: docs/restore.md",
-        );
-      }
       const stack = region ?? writer(project);
       if (dump !== undefined) {
         exit(exitCodes[await runDump({ ...flags, project, region: stack, file: dump }, signal)]);

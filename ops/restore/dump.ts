@@ -1,11 +1,10 @@
 import { createReadStream, existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { latestDump, parseChecksum } from "../../domain/dumps";
-import { afterwards, load, type LoadOrder, type LoadResult, stampOf } from "../../domain/load";
+import { load, type LoadOrder, type LoadResult, stampOf } from "../../domain/load";
 import { names } from "../../domain/names";
 import { scenarioObjectives } from "../../domain/objectives";
 import { port } from "../../domain/patroni";
-import { paths } from "../../domain/paths";
 import { scratch } from "../../domain/scratch";
 import type { Cluster } from "../kubernetes";
 import { type Lock, takeLock } from "../lock";
@@ -13,7 +12,7 @@ import { follow, type Step } from "../procedure";
 import { operator, type Outcome, type Recorder } from "../record";
 import { type Ending, recorded, type RecordOptions, refused } from "../recorded";
 import { openRegion, type Region, type StackName } from "../region";
-import { endLoad, startLoad, untilLoaded, untilRunning } from "./loadPod";
+import { endLoad, freeBytes, lendPassword, resultInWords, startLoad, untilLoaded, untilRunning } from "./loadPod";
 import { membersOf } from "./members";
 import { createScratch, hasScratch, occupant, untilServing } from "./scratch";
 
@@ -73,11 +72,6 @@ const localFault = ({ path, upload }: LocalFile, { acceptUnverified }: DumpOptio
   }
 };
 
-const freeBytes = async ({ exec }: Cluster, pod: string): Promise<number> => {
-  const output = await exec(pod, names.statefulSet, ["df", "--output=avail", "--block-size=1", paths.volume]);
-  return Number(output.trim().split("\n").at(-1));
-};
-
 /** Where a dump goes. */
 interface Destination {
   readonly cluster: Cluster;
@@ -127,21 +121,6 @@ const destinationOf = async (
   return { cluster, isProduction: false, making: [making], pod: scratch.pod };
 };
 
-const resultInWords = (result: LoadResult, namespace: string): string[] => {
-  const { outcome, file, place, verified, acceptedBecause, dumpedFrom, tablesCompared, before } = result;
-  if (outcome === "kept") {
-    return [`${namespace} has a database with tables, and it was left as it is. ${file} (${place}) was not restored.`];
-  }
-  return [
-    `Restored ${file} (${place}), taken from PostgreSQL ${dumpedFrom ?? "?"}.`,
-    verified ? "Its checksum matched." : `UNVERIFIED: taken because ${acceptedBecause ?? ""}`,
-    tablesCompared === undefined
-      ? "It doesn't say how many rows it holds, so none were compared."
-      : `The rows of ${tablesCompared} tables are as many as when it was taken.`,
-    ...(before === undefined ? [] : afterwards(before)),
-  ];
-};
-
 const restore = async (options: DumpOptions, recorder: Recorder, interrupted: AbortSignal): Promise<Ending> => {
   const region = openRegion(options.project, options.region);
   const values = region.values();
@@ -188,21 +167,13 @@ const restore = async (options: DumpOptions, recorder: Recorder, interrupted: Ab
           withoutOwners: !options.owners,
           ...(options.acceptUnverified !== undefined && { acceptUnverified: options.acceptUnverified }),
         };
-        if (!isProduction) {
-          const password = await cluster.exec(scratch.pod, names.statefulSet, ["cat", scratch.passwordFile]);
-          await own.objects.create({
-            apiVersion: "v1",
-            kind: "Secret",
-            metadata: { name, namespace: own.namespace },
-            ...{ stringData: { password } },
-          });
-        }
+        if (!isProduction) await lendPassword(own, cluster, name);
         await startLoad(own, {
           name,
           order,
           storage: values.postgresStorage.toString(),
           storageClass: values.postgresStorageClass,
-          secret: isProduction ? undefined : name,
+          secret: isProduction ? undefined : { name, variable: "PGPASSWORD" },
         });
         await untilRunning(own, name, startSeconds, say, signal);
       },
@@ -240,7 +211,11 @@ const restore = async (options: DumpOptions, recorder: Recorder, interrupted: Ab
     await endLoad(own, name);
     await lock?.release();
   }
-  if (result) for (const line of resultInWords(result, namespace)) console.log(line);
+  if (result?.outcome === "kept") {
+    console.log(
+      `${into} has tables, and was left as it is. ${result.file} (${result.place}) is there, and was not restored.`,
+    );
+  } else if (result) console.log(resultInWords(result).join("\n"));
   return { outcome: "done" };
 };
 

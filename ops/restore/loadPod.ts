@@ -1,6 +1,9 @@
 import type { V1CronJob, V1PodSpec } from "@kubernetes/client-node";
 import { jobs } from "../../domain/jobs";
-import { load, type LoadOrder, type LoadResult } from "../../domain/load";
+import { afterwards, load, type LoadOrder, type LoadResult } from "../../domain/load";
+import { names } from "../../domain/names";
+import { paths } from "../../domain/paths";
+import { scratch } from "../../domain/scratch";
 import { type Cluster, hasCode, reasonOf } from "../kubernetes";
 import { until } from "../until";
 
@@ -33,8 +36,8 @@ export interface LoadPodArgs {
   /** Size of the volume on which the dump is unpacked. */
   readonly storage: string;
   readonly storageClass: string | undefined;
-  /** Secret with the target's password under `password`. @default that of the region's database */
-  readonly secret: string | undefined;
+  /** Secret with a scratch database's password under `password`, and the variable in which it is told. @default none is involved */
+  readonly secret: { readonly name: string; readonly variable: string } | undefined;
 }
 
 /** A pod as those that make dumps, which reads them instead: the volume of dumps is mounted read-only. */
@@ -46,8 +49,11 @@ export const startLoad = async (cluster: Cluster, args: LoadPodArgs): Promise<vo
     ({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName === jobs.claim,
   );
   const isDumps = (name: string) => claims.some((claim) => claim.name === name);
-  const password = args.secret && { valueFrom: { secretKeyRef: { name: args.secret, key: "password" } } };
-  const env = (base.env ?? []).filter(({ name }) => password === undefined || name !== "PGPASSWORD");
+  const env = (base.env ?? []).filter(({ name }) => name !== args.secret?.variable);
+  const password = args.secret && {
+    name: args.secret.variable,
+    valueFrom: { secretKeyRef: { name: args.secret.name, key: "password" } },
+  };
   await cluster.objects.create({
     apiVersion: "v1",
     kind: "Pod",
@@ -60,11 +66,7 @@ export const startLoad = async (cluster: Cluster, args: LoadPodArgs): Promise<vo
           ...base,
           name: container,
           command: ["marimo-load"],
-          env: [
-            ...env,
-            ...(password ? [{ name: "PGPASSWORD", ...password }] : []),
-            { name: load.order, value: JSON.stringify(args.order) },
-          ],
+          env: [...env, ...(password ? [password] : []), { name: load.order, value: JSON.stringify(args.order) }],
           volumeMounts: [
             ...(base.volumeMounts ?? []).map((mount) => ({ ...mount, ...(isDumps(mount.name) && { readOnly: true }) })),
             { name: "work", mountPath: load.workFolder },
@@ -88,6 +90,33 @@ export const startLoad = async (cluster: Cluster, args: LoadPodArgs): Promise<vo
       ],
     } satisfies V1PodSpec,
   } as never);
+};
+
+/** Keeps a scratch database's password where a pod of the region's namespace can be given it. */
+export const lendPassword = async (own: Cluster, scratchCluster: Cluster, name: string): Promise<void> => {
+  const password = await scratchCluster.exec(scratch.pod, names.statefulSet, ["cat", scratch.passwordFile]);
+  const object = { apiVersion: "v1", kind: "Secret", metadata: { name, namespace: own.namespace } };
+  await own.objects.create({ ...object, ...{ stringData: { password } } });
+};
+
+/** Free bytes on the volume of a database's pod. */
+export const freeBytes = async ({ exec }: Cluster, pod: string): Promise<number> => {
+  const output = await exec(pod, names.statefulSet, ["df", "--output=avail", "--block-size=1", paths.volume]);
+  return Number(output.trim().split("\n").at(-1));
+};
+
+/** What an operator is told of it. */
+export const resultInWords = (result: LoadResult): string[] => {
+  const { file, place, verified, acceptedBecause, dumpedFrom, tablesCompared, before, restorePoint } = result;
+  return [
+    `Restored ${file} (${place})${dumpedFrom === undefined ? "" : `, taken from PostgreSQL ${dumpedFrom}`}.`,
+    ...(acceptedBecause === undefined ? [] : [`UNVERIFIED: taken because ${acceptedBecause}`]),
+    ...(verified && dumpedFrom !== undefined ? ["Its checksum matched."] : []),
+    tablesCompared === undefined
+      ? "It doesn't say how many rows it holds, so none were compared."
+      : `The rows of ${tablesCompared} tables were counted and are as many as they should be.`,
+    ...(before === undefined ? [] : [...afterwards(before), `The moment before, in the WAL: ${restorePoint ?? ""}`]),
+  ];
 };
 
 /** Returns when the pod's container runs, and can be sent a file. */

@@ -6,12 +6,14 @@ import type { RepositoryName } from "../../domain/repository";
 import { identityAnnotations } from "../../domain/repository";
 import { scratch, type ScratchArgs } from "../../domain/scratch";
 import type { Cluster } from "../kubernetes";
+import { takeLock } from "../lock";
 import { follow, type Step } from "../procedure";
-import type { Outcome, Recorder } from "../record";
+import { operator, type Outcome, type Recorder } from "../record";
 import { type Ending, recorded, type RecordOptions, refused } from "../recorded";
 import { openRegion, type Region, type StackName } from "../region";
 import { until } from "../until";
 import { answered, closeSegment, type Restorables, restorablesOf } from "./archives";
+import { bringIntoPrimary, roomFault } from "./intoPrimary";
 import { listing, noKeeper } from "./list";
 import { membersOf } from "./members";
 import { createScratch, occupant, removeScratch, type ScratchResult, untilServing } from "./scratch";
@@ -27,7 +29,10 @@ export interface ToPointOptions extends RecordOptions {
   readonly storage?: string;
   /** Tables that are extracted. @default the scratch database stays, to work in */
   readonly table?: readonly string[];
-  /** Where extracted tables go, beside the file. `primary`: into a schema of their own in the database that runs. */
+  /**
+   * `primary`: extracted tables also go into a schema of their own in the database that runs; without tables, the restored database takes
+   * its place.
+   */
   readonly into: "scratch" | "primary";
   readonly dryRun: boolean;
 }
@@ -192,23 +197,39 @@ const restore = async (
   const removal: Step = { title: `${scratch.namespace} is removed`, run: () => removeScratch(into) };
   const told: string[] = [];
   const tell = (text: string) => told.push(text);
-  const extraction = tables.length === 0 ? [] : extractTables({ region, leader, options, target, tables, tell });
+  const isForPrimary = options.into === "primary";
+  const bringing =
+    tables.length > 0
+      ? extractTables({ region, leader, options, target, tables, tell })
+      : isForPrimary && leader !== undefined
+        ? [bringIntoPrimary({ region, leader, what: inWords(choice.order), signal, tell })]
+        : [];
+  if (isForPrimary && tables.length === 0 && leader !== undefined) {
+    const fault = await roomFault(region, leader, choice.order.backup.bytes);
+    if (fault !== undefined) return refused([fault]);
+  }
+  const lost = new AbortController();
+  const lock = isForPrimary
+    ? await takeLock(cluster, operator(), (error) => {
+        lost.abort(error);
+      })
+    : undefined;
   await follow(
     {
       steps: [
         ...restoreSteps(region, args, signal, (found) => {
           result = found;
         }),
-        ...extraction,
-        ...(tables.length === 0 ? [] : [removal]),
+        ...bringing,
+        ...(bringing.length === 0 ? [] : [removal]),
       ],
       rollback: [removal],
     },
-    { recorder, signal },
-  );
+    { recorder, signal: AbortSignal.any([signal, lost.signal]) },
+  ).finally(() => lock?.release());
   if (result !== undefined) console.log(outcomeInWords(result, target));
   for (const text of told) console.log(text);
-  if (tables.length === 0) {
+  if (bringing.length === 0) {
     const kubectl = kubectlOf(region);
     console.log(`To look into it, and when it is done with:
   ${kubectl} exec -it -n ${scratch.namespace} ${scratch.pod} -- psql -U postgres -d marimo_erp

@@ -74,6 +74,7 @@ const restorable = (...windows: Window[]): Restorable => ({
   unusable: [],
   missingHistories: [],
   newest: undefined,
+  end: undefined,
 });
 
 const at = (seconds: number) => parseTarget(new Date(seconds * 1000).toISOString());

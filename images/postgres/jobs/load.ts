@@ -1,5 +1,15 @@
-import { load as names, type LoadOrder, type LoadResult, neededBytes, versionFault } from "../../../domain/load";
+import type { Manifest } from "../../../domain/dumps";
+import {
+  databaseNames,
+  load as names,
+  type LoadOrder,
+  type LoadResult,
+  neededBytes,
+  versionFault,
+} from "../../../domain/load";
+import type { Address } from "../../../domain/patroni";
 import { say } from "../log";
+import { copyScratch } from "./load/copy";
 import { findDump, type FoundFile } from "./load/find";
 import { proveFound } from "./load/prove";
 import { Target } from "./load/target";
@@ -38,45 +48,73 @@ class Stages {
   }
 }
 
-const restore = async (order: LoadOrder): Promise<LoadResult> => {
-  const target = new Target(order);
-  const stages = new Stages();
-  const found = await stages.run("find", () => findDump(order, readSettings()));
-  const about = { file: found.file, place: found.place };
-  if (order.onlyIfEmpty) {
-    const tables = await target.tables();
-    if (tables > 0) return { outcome: "kept", ...about, verified: false };
-  }
+/** What is to be brought back, proved, on the work volume. */
+interface Source {
+  readonly path: string;
+  readonly manifest: Pick<Manifest, "tables"> | undefined;
+  readonly about: Omit<LoadResult, "outcome">;
+}
+
+const fromScratch = async (scratch: Address, { database, file }: LoadOrder, stages: Stages): Promise<Source> => {
+  const { path, manifest } = await stages.run("copy", () => copyScratch(scratch, database));
+  return { path, manifest, about: { file, place: scratch.host, verified: true } };
+};
+
+const fromDump = async (order: LoadOrder, found: FoundFile, target: Target, stages: Stages): Promise<Source> => {
+  const { file, place, bytes, meta } = found;
   const major = await target.major();
   checkSpace(found, order);
   const { path, header, verified } = await stages.run("prove", () => proveFound(found, order));
   const fault = versionFault(header, major);
-  if (fault !== undefined)
-    throw new Stop(fault, found.file, "Restore it into a server of its own version or a newer one");
+  if (fault !== undefined) throw new Stop(fault, file, "Restore it into a server of its own version or a newer one");
+  const accepted = verified ? undefined : order.acceptUnverified;
+  return {
+    path,
+    manifest: meta?.manifest,
+    about: {
+      ...{ file, place, bytes, verified, dumpedFrom: header.dumpedFrom },
+      ...(accepted !== undefined && { acceptedBecause: accepted }),
+    },
+  };
+};
 
+/** Fills a database beside the living one and puts it in its place. */
+const replace = async (
+  { path, manifest, about }: Source,
+  order: LoadOrder,
+  target: Target,
+  stages: Stages,
+): Promise<LoadResult> => {
   let before: string | undefined;
   let tablesCompared: number | undefined;
   try {
     await stages.run("fill", () => target.fill(path));
     await stages.run("analyze", () => target.analyze());
-    const manifest = found.meta?.manifest;
     if (manifest) tablesCompared = await stages.run("compare", () => target.compare(manifest));
     before = await stages.run("swap", () => target.swap());
   } catch (error) {
     await target.drop();
     throw error;
   }
+  const { restorePoint } = databaseNames(order.database, order.stamp);
   return {
     outcome: "restored",
     ...about,
-    verified,
-    ...(!verified && order.acceptUnverified !== undefined && { acceptedBecause: order.acceptUnverified }),
-    dumpedFrom: header.dumpedFrom,
-    bytes: found.bytes,
     ...(tablesCompared !== undefined && { tablesCompared }),
-    ...(before !== undefined && { before }),
+    ...(before !== undefined && { before, restorePoint }),
     seconds: stages.seconds,
   };
+};
+
+const restore = async (order: LoadOrder): Promise<LoadResult> => {
+  const target = new Target(order);
+  const stages = new Stages();
+  if (order.scratch) return replace(await fromScratch(order.scratch, order, stages), order, target, stages);
+  const found = await stages.run("find", () => findDump(order, readSettings()));
+  if (order.onlyIfEmpty && (await target.tables()) > 0) {
+    return { outcome: "kept", file: found.file, place: found.place, verified: false };
+  }
+  return replace(await fromDump(order, found, target, stages), order, target, stages);
 };
 
 /**

@@ -16,7 +16,7 @@ import {
 import type { JobSettings } from "../../../../domain/jobs";
 import { load, type LoadOrder } from "../../../../domain/load";
 import { messageOf, say } from "../../log";
-import { type DumpFolder, dumpCopies, localDumps } from "../places/open";
+import { dumpCopies, type DumpPlace, localPlace } from "../places/open";
 import { Stop } from "../result";
 
 /** A dump that was found, with what lies beside it. */
@@ -64,7 +64,7 @@ const uploaded = async (
 };
 
 /** Looks in one place. @returns undefined where it isn't there */
-const foundIn = async ({ place, folder }: DumpFolder, wanted: string): Promise<FoundFile | undefined> => {
+const foundIn = async ({ place, folder }: DumpPlace, wanted: string): Promise<FoundFile | undefined> => {
   const kept = await place.list(folder);
   const files = kept.map(({ path, ...rest }) => ({ ...rest, file: path.slice(folder.length) }));
   const newest = findDumps(files).filter(isWhole).at(-1);
@@ -87,7 +87,7 @@ const foundIn = async ({ place, folder }: DumpFolder, wanted: string): Promise<F
 export const findDump = async (order: LoadOrder, settings: JobSettings): Promise<FoundFile> => {
   if (order.upload) return uploaded(order.file, order.upload);
   const asked: string[] = [];
-  for (const one of [localDumps(), ...dumpCopies(settings)]) {
+  for (const one of [localPlace(), ...dumpCopies(settings)]) {
     try {
       const found = await foundIn(one, order.file);
       if (found) return found;

@@ -19,6 +19,20 @@ const tableNames = `
   SELECT format('%I.%I', nspname, relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
    WHERE relkind = 'r' AND nspname <> 'information_schema' AND nspname NOT LIKE 'pg\\_%'`;
 
+/** Rows of each table, by the catalog's names, never by those in a description: nothing vouches for that file. */
+export const countRows = async (
+  client: Client,
+  isWanted: (table: string) => boolean = () => true,
+): Promise<Record<string, number>> => {
+  const counted: Record<string, number> = {};
+  for (const { name } of (await client.query<{ name: string }>(tableNames)).rows) {
+    if (!isWanted(name)) continue;
+    const { rows } = await client.query<{ count: string }>(`SELECT count(*) FROM ONLY ${name}`);
+    counted[name] = Number(rows[0]?.count);
+  }
+  return counted;
+};
+
 /** The server that a dump goes to. */
 export class Target {
   constructor(private readonly order: LoadOrder) {}
@@ -128,16 +142,7 @@ export class Target {
   /** @throws Stop where a table has other rows than when the dump was taken. @returns how many tables were counted */
   async compare(manifest: Pick<Manifest, "tables">): Promise<number> {
     const { incoming } = databaseNames(this.order.database, this.order.stamp);
-    const counted = await this.session(incoming, async (client) => {
-      const found: Record<string, number> = {};
-      for (const { name } of (await client.query<{ name: string }>(tableNames)).rows) {
-        // By the catalog's names, never by those in the description: nothing vouches for that file.
-        if (!(name in manifest.tables)) continue;
-        const { rows } = await client.query<{ count: string }>(`SELECT count(*) FROM ONLY ${name}`);
-        found[name] = Number(rows[0]?.count);
-      }
-      return found;
-    });
+    const counted = await this.session(incoming, (client) => countRows(client, (name) => name in manifest.tables));
     const faults = rowFaults(manifest, counted);
     if (faults.length > 0) {
       throw new Stop(
@@ -163,7 +168,7 @@ export class Target {
    */
   async swap(): Promise<string | undefined> {
     const { database } = this.order;
-    const { incoming, before } = databaseNames(database, this.order.stamp);
+    const { incoming, before, restorePoint } = databaseNames(database, this.order.stamp);
     if (!(await this.exists(database))) {
       await this.session("postgres", (client) =>
         client.query(`ALTER DATABASE ${quoted(incoming)} RENAME TO ${quoted(database)}`),
@@ -172,6 +177,7 @@ export class Target {
     }
     await this.takeHeartbeatAlong(incoming);
     await this.session("postgres", async (client) => {
+      await client.query("SELECT pg_create_restore_point($1)", [restorePoint]);
       const closed = (name: string, isClosed: boolean) =>
         client.query(`ALTER DATABASE ${quoted(name)} ALLOW_CONNECTIONS ${String(!isClosed)}`);
       await closed(database, true);
