@@ -107,10 +107,10 @@ export const readDumps = async (target: DumpPlace): Promise<DumpPlaceRead> => {
   const { place, folder } = target;
   const about = { place: place.name, folder };
   try {
+    say(`stage: reading the dumps in ${place.name}`);
     const kept = await place.list(folder);
     const dumps: DumpRead[] = [];
     for (const dump of findDumps(kept.map(({ path, ...rest }) => ({ file: basename(path), ...rest })))) {
-      say(`stage: reading ${dump.name} in ${place.name}`);
       const read = await readDump(target, dump);
       if (read) dumps.push(read);
     }

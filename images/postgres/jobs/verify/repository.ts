@@ -33,10 +33,11 @@ const checkInfoFiles = async (repository: RepositoryName): Promise<Complaint[]> 
   const found = files.map(async (path): Promise<Complaint[]> => {
     const { code, stdout, stderr } = await pgbackrest(repository, ["repo-get", path.replace("/", `/${names.stanza}/`)]);
     if (code === 0 && isUtf8(stdout) && !stdout.includes(0)) return [];
-    if (code === 0) return [{ path, kind: "damaged", why: "it is no text" }];
+    const kind = path.endsWith(".copy") ? "spare" : "damaged";
+    if (code === 0) return [{ path, kind, why: "it is damaged: it holds what is no text" }];
     // 1: there is no such file, of which `verify` tells.
     if (code === 1) return [];
-    return [{ path, kind: isDamageCode(code) ? "damaged" : "unread", why: inOneLine(stderr) }];
+    return [{ path, kind: isDamageCode(code) ? kind : "unread", why: inOneLine(stderr) }];
   });
   return (await Promise.all(found)).flat();
 };
