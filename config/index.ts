@@ -1,7 +1,10 @@
-import { Config, type Output, getProject, getStack, secret } from "@pulumi/pulumi";
+import { Config, type Output, getProject, getStack, log, output, secret } from "@pulumi/pulumi";
+import { unknown } from "@pulumi/pulumi/output";
 import { allConfig } from "@pulumi/pulumi/runtime/config";
+import { isDryRun } from "@pulumi/pulumi/runtime/settings";
 import type { DnsProvider, Failover } from "../domain/dns";
 import { Duration } from "../domain/duration";
+import { type EscrowPlace, escrowPlaces } from "../domain/escrow";
 import type { Fencing, Synchronous, Word } from "../domain/fence";
 import type { Address, ReplicationAccess, Role } from "../domain/patroni";
 import type { OffSite } from "../domain/offSite";
@@ -9,6 +12,7 @@ import type { Identities, Repository, RepositoryName } from "../domain/repositor
 import { Size } from "../domain/size";
 import type { ClusterName } from "../domain/trust";
 import type { VaultTimes } from "../domain/vault";
+import { type Escrowed, EscrowError, readEscrow } from "./escrow";
 import type { GlobalValues } from "./globalKeys";
 import type { RegionValues } from "./keys";
 import { parseRegion, type RawConfiguration } from "./parse";
@@ -126,20 +130,56 @@ export interface GlobalConfig {
 
 const secretly = (value: string | undefined) => (value === undefined ? undefined : secret(value));
 
-const sharedSecretsOf = ({
-  superuser,
-  replication,
-  rewind,
-  authority,
-}: NonNullable<RegionValues["sharedSecrets"]>) => ({
-  superuser: secret(superuser),
-  replication: secret(replication),
-  rewind: secret(rewind),
-  authority: { key: secret(authority.key), certificate: secret(authority.certificate) },
+const sharedSecretsOf = (shared: Output<NonNullable<RegionValues["sharedSecrets"]>>): SharedSecrets => ({
+  superuser: shared.superuser,
+  replication: shared.replication,
+  rewind: shared.rewind,
+  authority: { key: shared.authority.key, certificate: shared.authority.certificate },
 });
 
+const escrowOf = (values: RegionValues): EscrowPlace[] => {
+  const { environment, awsAccount, s3Region, awsReplicaRegion, gcpProject } = values;
+  const regions = [s3Region, awsReplicaRegion].filter((region) => region !== undefined);
+  return escrowPlaces({
+    environment,
+    aws: awsAccount === undefined ? undefined : { account: awsAccount, regions },
+    gcp: gcpProject === undefined ? undefined : { project: gcpProject },
+  });
+};
+
+/**
+ * What the escrow holds. A preview whose identity may not read it, as a pull request's, goes on without the values, and says so;
+ * nothing else does.
+ */
+const escrowed = async (places: readonly EscrowPlace[]): Promise<Output<Escrowed>> => {
+  const warn = (message: string) => void log.warn(message);
+  try {
+    return secret(await readEscrow(places, warn));
+  } catch (error) {
+    if (!isDryRun() || !(error instanceof EscrowError && error.unreadable)) throw error;
+    warn(
+      `${error.message}\nThis preview goes on: passwords, certificates and what contains them are shown as changes, ` +
+        "and `pulumi up` will refuse to run like this.",
+    );
+    return secret(output(unknown)) as unknown as Output<Escrowed>;
+  }
+};
+
+type Secrets = Pick<RegionConfig, "sharedSecrets"> & { readonly cipher: Output<string> };
+
+const secretsOf = async (values: RegionValues): Promise<Secrets> => {
+  if (values.secretsFrom === "escrow") {
+    const { repositoryCipher, sharedSecrets } = await escrowed(escrowOf(values));
+    return { cipher: repositoryCipher, sharedSecrets: sharedSecretsOf(sharedSecrets) };
+  }
+  return {
+    cipher: secret(known(values.repositoryCipher)),
+    sharedSecrets: values.sharedSecrets && sharedSecretsOf(secret(values.sharedSecrets)),
+  };
+};
+
 /** The values that the program works with, from the values of the keys. */
-const structure = (values: RegionValues): RegionConfig => ({
+const structure = (values: RegionValues, { cipher, sharedSecrets }: Secrets): RegionConfig => ({
   role: values.role,
   region: values.region,
   namespace: values.namespace,
@@ -176,12 +216,12 @@ const structure = (values: RegionValues): RegionConfig => ({
   },
   identities: { s3RoleArn: values.s3RoleArn, gcsServiceAccount: values.gcsServiceAccount },
   secrets: {
-    cipher: secret(known(values.repositoryCipher)),
+    cipher,
     s3AccessKey: secretly(values.s3AccessKey),
     s3SecretKey: secretly(values.s3SecretKey),
     gcsKey: secretly(values.gcsKey),
   },
-  sharedSecrets: values.sharedSecrets && sharedSecretsOf(values.sharedSecrets),
+  sharedSecrets,
 });
 
 const vaultOf = (values: GlobalValues): VaultConfig => ({
@@ -253,9 +293,12 @@ const raw = (): RawConfiguration => {
 
 /**
  * A region's configuration. This file is the only place that reads Pulumi's configuration.
- * @throws ConfigurationError naming every fault, before anything is declared
+ * @throws ConfigurationError naming every fault, or EscrowError, before anything is declared
  */
-export const loadRegion = (): RegionConfig => structure(parseRegion(raw()));
+export const loadRegion = async (): Promise<RegionConfig> => {
+  const values = parseRegion(raw());
+  return structure(values, await secretsOf(values));
+};
 
 /**
  * The configuration of the stack global.

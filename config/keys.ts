@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseExceptions } from "../domain/exceptions";
 import { localDumpTime } from "../domain/dumps";
 import { parseWords, synchronousModes } from "../domain/fence";
+import { environmentName } from "../domain/identities";
 import type { Address } from "../domain/patroni";
 import { type OffSite, parseOffSite } from "../domain/offSite";
 import { Size } from "../domain/size";
@@ -272,6 +273,25 @@ export const regionKeys = {
   gcsKeyType: choice(["auto", "service", "token"], "auto"),
   gcsServiceAccount: optionalText(/^[^@\s]+@[^@\s]+$/, "a service account's e-mail, or nothing", "EMAIL"),
   gcsKey: secret(/^[^]+$/, "a token, or the JSON of a service account"),
+  secretsFrom: choice(["configuration", "escrow"], "configuration"),
+  environment: text(
+    environmentName,
+    "a word of 15 small letters, digits and hyphens at most, for it becomes part of names that the clouds limit",
+    "production",
+    { default: "production" },
+  ),
+  awsAccount: optionalText(/^[0-9]{12}$/, "an AWS account's 12 digits, or nothing", "123456789012"),
+  awsReplicaRegion: optionalText(
+    /^[a-z]{2}(-[a-z]+)+-[0-9]$/,
+    "the AWS region that holds a second copy of keys and secrets, or nothing",
+    "eu-west-1",
+  ),
+  gcpProject: optionalText(
+    // https://cloud.google.com/resource-manager/docs/creating-managing-projects
+    /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
+    "a Google Cloud project's ID, or nothing",
+    "example-project",
+  ),
   policyExceptions,
 } as const;
 

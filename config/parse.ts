@@ -18,6 +18,8 @@ export class ConfigurationError extends RunError {
       `the stack's configuration can't be used, and nothing was changed:\n${faults.map((f) => `  - ${f}`).join("\n")}`,
     );
     this.name = "ConfigurationError";
+    // It is shown to nobody, and Pulumi's runner takes longer to format it than all else that such a run does.
+    delete this.stack;
   }
 }
 
@@ -110,13 +112,37 @@ export const sameBucketFault = (
           `Give them different names: ${remedy(raw, "gcsBucket", `${s3Bucket.slice(0, 59)}-gcs`)}`,
       ];
 
+/** Faults of a region that takes its secrets from the escrow. */
+const escrowFaults = (raw: RawConfiguration, values: RegionValues): string[] => {
+  const faults: string[] = [];
+  if (values.awsAccount === undefined && values.gcpProject === undefined) {
+    faults.push(
+      `${raw.project}:awsAccount and ${raw.project}:gcpProject are not set, but secretsFrom is escrow, and they say in which clouds it ` +
+        `lies. Set both, so that either cloud may be lost: ${remedy(raw, "awsAccount", regionKeys.awsAccount.example)}`,
+    );
+  }
+  if (values.awsAccount !== undefined && values.s3Region === undefined) {
+    faults.push(missingFault(raw, regionKeys, "s3Region", "secretsFrom is escrow, and AWS' copy lies in that region"));
+  }
+  for (const name of ["repositoryCipher", "sharedSecrets"] as const) {
+    if (values[name] === undefined) continue;
+    faults.push(
+      `${raw.project}:${name} is set, but secretsFrom is escrow, and which of the two holds nobody could tell. ` +
+        `Remove it: pulumi config rm ${raw.project}:${name} --stack ${raw.stack}`,
+    );
+  }
+  return faults;
+};
+
 /** Faults that only several keys together show. */
 const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] => {
   const faults: string[] = [];
   const needs = (name: keyof RegionValues, why: string) => {
     if (values[name] === undefined) faults.push(missingFault(raw, regionKeys, name, why));
   };
-  needs("repositoryCipher", "every repository is encrypted with it, and without it no backup can ever be read again");
+  if (values.secretsFrom === "configuration") {
+    needs("repositoryCipher", "every repository is encrypted with it, and without it no backup can ever be read again");
+  } else faults.push(...escrowFaults(raw, values));
   if (values.repositories.includes("s3")) {
     needs("s3Bucket", "repositories has s3");
     needs("s3Region", "repositories has s3");
@@ -142,7 +168,9 @@ const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] =>
   }
   if (values.role === "standby") needs("otherRegion", "role is standby, and a standby follows it");
   if (values.otherRegion !== undefined) {
-    needs("sharedSecrets", "otherRegion is, and both regions must know the same passwords and certificates");
+    if (values.secretsFrom === "configuration") {
+      needs("sharedSecrets", "otherRegion is, and both regions must know the same passwords and certificates");
+    }
     needs("replicationHost", "otherRegion is, and that region follows this one after a failover");
     if (values.otherRegion.host === values.replicationHost) {
       faults.push(

@@ -1,8 +1,7 @@
 import { z } from "zod";
-import { environmentName } from "../domain/identities";
 import type { RepositoryName } from "../domain/repository";
 import { defaultTimes, dualRegions, longestLock } from "../domain/vault";
-import { choice, key, optionalText, regionKeys, text, whole } from "./keys";
+import { choice, key, optionalText, regionKeys, whole } from "./keys";
 
 const cluster = (where: string, example: string) =>
   key(
@@ -20,21 +19,12 @@ const cluster = (where: string, example: string) =>
 
 /** Keys that regions read too: what the vaults are made for must be what the regions use. */
 const { namespace, repositoryPath, retentionDays, dumpDays, s3Bucket, s3Region, gcsBucket } = regionKeys;
-const { repositoryCipher, sharedSecrets } = regionKeys;
+const { repositoryCipher, sharedSecrets, environment, awsAccount, awsReplicaRegion, gcpProject } = regionKeys;
 
 /** Keys of the vaults, which the stack global makes. */
 export const vaultKeys = {
-  ...{
-    namespace,
-    repositoryPath,
-    retentionDays,
-    dumpDays,
-    s3Bucket,
-    s3Region,
-    gcsBucket,
-    repositoryCipher,
-    sharedSecrets,
-  },
+  ...{ namespace, repositoryPath, retentionDays, dumpDays, s3Bucket, s3Region, gcsBucket },
+  ...{ repositoryCipher, sharedSecrets, environment, awsAccount, awsReplicaRegion, gcpProject },
   vaults: key(
     z
       .enum(["none", "s3", "gcs", "s3,gcs"])
@@ -42,24 +32,6 @@ export const vaultKeys = {
     "s3,gcs or one of them, or none",
     "s3,gcs",
     { default: "none" },
-  ),
-  environment: text(
-    environmentName,
-    "a word of 15 small letters, digits and hyphens at most, for it becomes part of names that the clouds limit",
-    "production",
-    { default: "production" },
-  ),
-  awsAccount: optionalText(/^[0-9]{12}$/, "an AWS account's 12 digits, or nothing", "123456789012"),
-  awsReplicaRegion: optionalText(
-    /^[a-z]{2}(-[a-z]+)+-[0-9]$/,
-    "the AWS region that holds a second copy of keys and secrets, or nothing",
-    "eu-west-1",
-  ),
-  gcpProject: optionalText(
-    // https://cloud.google.com/resource-manager/docs/creating-managing-projects
-    /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
-    "a Google Cloud project's ID, or nothing",
-    "example-project",
   ),
   gcpProjectNumber: optionalText(
     /^[0-9]{6,20}$/,

@@ -77,7 +77,10 @@ export const regionsAgree: FilesRule = {
 };
 
 /** What the regions use must be what the stack global makes. */
-const made = ["s3Bucket", "s3Region", "gcsBucket", "repositoryPath", "namespace", "retentionDays"];
+const made = ["s3Bucket", "s3Region", "gcsBucket", "repositoryPath", "namespace", "retentionDays", "environment"];
+
+/** Where a region finds the escrow, as far as it says so. */
+const whereEscrowed = ["awsAccount", "awsReplicaRegion", "gcpProject"];
 
 export const vaultsUsed: FilesRule = {
   kind: "files",
@@ -89,15 +92,22 @@ export const vaultsUsed: FilesRule = {
       .flatMap(([global, vault]) =>
         ofRole(files, "primary", "standby")
           .filter(([stack]) => environmentOf(stack) === environmentOf(global))
-          .flatMap(([stack, region]) =>
-            made
+          .flatMap(([stack, region]) => [
+            ...made
               .filter((key) => region[key] !== vault[key])
               .map(
                 (key) =>
                   `${key} is ${shown(region[key])} in ${stack} and ${shown(vault[key])} in ${global}: ${stack} would back up to a place that ` +
                   "nothing locks, or that it may not write to. Give both the same value.",
               ),
-          ),
+            ...whereEscrowed
+              .filter((key) => (region[key] ?? "") !== "" && region[key] !== vault[key])
+              .map(
+                (key) =>
+                  `${key} is ${shown(region[key])} in ${stack} and ${shown(vault[key])} in ${global}: ${stack} would look for its secrets ` +
+                  "where nobody puts them, or find another environment's. Give both the same value.",
+              ),
+          ]),
       ),
 };
 

@@ -22,7 +22,7 @@ export interface ProductionProject {
   readonly pulumi: (...args: string[]) => string[];
 }
 
-/** Makes the project in an empty folder, with a Pulumi state of its own and the secrets that its stacks demand. */
+/** Makes the project in an empty folder, with a Pulumi state of its own, and with secrets in the place of the escrow's. */
 export async function productionProject(folder: string): Promise<ProductionProject> {
   const [bin, state] = [join(folder, "bin"), join(folder, "state")];
   const environment = {
@@ -45,6 +45,7 @@ export async function productionProject(folder: string): Promise<ProductionProje
   }
   const secrets = await makeSecrets(join(folder, "secrets"), environment);
   for (const stack of ["primary", "secondary"]) {
+    await succeed(pulumi("config", "set", "--stack", stack, "secretsFrom", "configuration"));
     for (const [key, value] of Object.entries(secrets)) {
       await succeed(pulumi("config", "set", "--secret", "--stack", stack, key), value);
     }

@@ -32,6 +32,7 @@ describe("pulumi preview of the production configuration, without a cluster that
   });
 
   it("without the secrets that it needs, says which and how to set it", async () => {
+    await succeed(pulumi("config", "set", "--stack", "primary", "secretsFrom", "configuration"));
     const { code, output } = await pulumi("preview", "--stack", "primary");
     assert.notEqual(code, 0);
     assert.match(output, /repositoryCipher is not set.*pulumi config set --secret marimo-dr:repositoryCipher/);

@@ -303,6 +303,11 @@ const bad: Record<string, [string, Change, RegExp][]> = {
       configured("global", { gcsBucket: "other" }),
       /gcsBucket is .* in primary and "other" in global/,
     ],
+    [
+      "secrets of another account",
+      configured("primary", { awsAccount: "999999999999" }),
+      /awsAccount is "9+" in primary and "123456789012" in global.*where nobody puts them/,
+    ],
   ],
   "environments-apart": [
     [

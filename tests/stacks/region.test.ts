@@ -18,13 +18,15 @@ describe("the stack of a region", () => {
     const whole = Object.entries(productionConfiguration("primary"));
     const alone = Object.fromEntries(whole.filter(([key]) => !shared.includes(key)));
     useConfiguration(alone);
-    const made = (await capture(() => region(loadRegion()))).filter(({ type }) => type.endsWith(":RandomPassword"));
+    const made = (await capture(async () => region(await loadRegion()))).filter(({ type }) =>
+      type.endsWith(":RandomPassword"),
+    );
     assert.equal(made.length, 3);
   });
 
   it("the configuration's secrets are secrets to Pulumi", async () => {
     useConfiguration(productionConfiguration("primary"));
     await capture(() => undefined);
-    assert.ok(await isSecret(loadRegion().secrets.cipher));
+    assert.ok(await isSecret((await loadRegion()).secrets.cipher));
   });
 });

@@ -43,8 +43,8 @@ export const capture = async (declare: () => unknown): Promise<Captured[]> => {
   );
   noteOptions(options);
   await pulumi.runtime.runInPulumiStack(async () => {
-    declare();
-    return Promise.resolve({});
+    await declare();
+    return {};
   });
   // Resources are registered behind the program's back; the last of them may come after its end.
   await pulumi.runtime.disconnect();

@@ -9,7 +9,7 @@ import { type Captured, capture } from "./capture";
 
 export type Production = "global" | "primary" | "secondary";
 
-/** What the files leave out because it is secret. */
+/** What production has from the escrow, which is no part of what a stack declares. */
 const secrets = {
   "marimo-dr:repositoryCipher": "a passphrase of more than 32 characters",
   "marimo-dr:sharedSecrets": JSON.stringify({
@@ -24,7 +24,7 @@ const secrets = {
 export const productionConfiguration = (stack: Production): Record<string, string> => {
   const file = readFileSync(join(__dirname, `../../Pulumi.${stack}.yaml`), "utf8");
   const { config } = parse(file) as { config: Record<string, string> };
-  return stack === "global" ? config : { ...config, ...secrets };
+  return stack === "global" ? config : { ...config, "marimo-dr:secretsFrom": "configuration", ...secrets };
 };
 
 export const useConfiguration = (configuration: Record<string, string>): void => {
@@ -35,7 +35,7 @@ export const useConfiguration = (configuration: Record<string, string>): void =>
 /** What a stack in production declares, with changes of its configuration. */
 export const captureProduction = (stack: Production, changes: Record<string, string> = {}): Promise<Captured[]> => {
   useConfiguration({ ...productionConfiguration(stack), ...changes });
-  return capture(() => (stack === "global" ? global(loadGlobal()) : region(loadRegion())));
+  return capture(async () => (stack === "global" ? global(loadGlobal()) : region(await loadRegion())));
 };
 
 /** What `global` gets from the escrow when Pulumi's state is lost. */

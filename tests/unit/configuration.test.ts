@@ -26,6 +26,7 @@ const followed = {
     authority: { key: "key", certificate: "certificate" },
   }),
 };
+const escrow = { secretsFrom: "escrow", awsAccount: "123456789012", gcpProject: "example-project" };
 const secrets = Object.entries(regionKeys)
   .filter(([, key]) => (key as Key<unknown>).secret)
   .map(([name]) => name);
@@ -50,6 +51,14 @@ describe("configuration of a region", () => {
     assert.equal(values.retentionDays, 90);
     assert.equal(values.postgresMembers, 2);
     assert.deepEqual(values.repositories, ["s3", "gcs"]);
+  });
+
+  it("takes secrets from the escrow, and then asks for none", () => {
+    const { repositoryCipher, ...open } = good;
+    const { sharedSecrets, ...pair } = followed;
+    assert.ok(repositoryCipher && sharedSecrets);
+    assert.deepEqual(faultsOf({ ...open, ...pair, ...escrow }), []);
+    assert.deepEqual(faultsOf({ ...open, secretsFrom: "escrow", gcpProject: "example-project" }), []);
   });
 
   it("takes a region that another one follows", () => {
@@ -120,6 +129,20 @@ describe("configuration of a region", () => {
     ],
     ["dumps that go at once", { localDumpDays: "0" }, /localDumpDays is "0".*1 to 3650/],
     ["no room for dumps", { backupStorage: "50G" }, /backupStorage is "50G".*1Gi or more/],
+      "an escrow of no cloud",
+      { secretsFrom: "escrow", repositoryCipher: undefined },
+      /awsAccount and marimo-dr:gcpProject are not set, but secretsFrom is escrow.*either cloud may be lost.*set marimo-dr:awsAccount/,
+    ],
+    [
+      "an escrow of no region",
+      { ...escrow, repositoryCipher: undefined, repositories: "gcs", restoreFrom: "gcs", s3Region: undefined },
+      /s3Region is not set, but secretsFrom is escrow/,
+    ],
+    [
+      "secrets of two places",
+      escrow,
+      /repositoryCipher is set, but secretsFrom is escrow.*nobody could tell.*config rm marimo-dr:repositoryCipher/,
+    ],
     ["empty role", { role: "" }, /marimo-dr:role is not set/],
     ["unknown role", { role: "leader" }, /role is "leader".*primary, standby/],
     [
