@@ -208,11 +208,15 @@ const wordCounts = (member: Member, { startedAt, readings, lost }: Round, times:
   );
 };
 
-/** Whether no other region is the writer by this vault, nor becomes it by a write that is still under way to it. */
+/**
+ * Whether no other region is the writer by this vault, nor becomes it by a write that is still under way to it. One that took it by
+ * an operator's word needs no other vault, and may go on whenever it is there again.
+ */
 const isOutlived = (region: string, reading: Reading, times: LeaseTimes): boolean => {
   const { lease } = reading;
   if (lease === undefined) return false;
-  return isMine(region, lease) || lease.state === "released" || age(reading, lease) > outlivedSeconds(times);
+  const isOver = lease.without === null && age(reading, lease) > outlivedSeconds(times);
+  return isMine(region, lease) || lease.state === "released" || isOver;
 };
 
 const latestTerm = (readings: readonly Reading[]): number =>
@@ -323,7 +327,7 @@ const takeOver = (before: Member, member: Member, round: Round, times: LeaseTime
     const held = free.length === 2 ? holding(before, round, free, times) : undefined;
     const isLong = held?.from !== undefined && round.startedAt - held.from > takerSeconds(times);
     const other = free.find(({ vault }) => vault !== held?.vault);
-    const refusing = isLong && other && isOutlived(member.region, other, times) ? other.vault : null;
+    const alone = isLong && other && isOutlived(member.region, other, times) ? held.vault : undefined;
     const term = keptTerm(member, free) ?? Math.max(latestTerm(free), member.gaveWayTo) + 1;
     return {
       member: { ...member, held },
@@ -331,8 +335,8 @@ const takeOver = (before: Member, member: Member, round: Round, times: LeaseTime
         writeOn(reading, member, round, {
           holder: member.region,
           term,
-          state: "taking",
-          without: reading.vault === refusing ? null : (lost ?? refusing),
+          state: reading.vault === alone ? "writing" : "taking",
+          without: lost,
         }),
       ),
     };

@@ -80,6 +80,7 @@ const unreadable = {
   WRONG_PASSPHRASE: "`pulumi config set --secret marimo-dr:repositoryCipher PASSPHRASE`",
   NO_BUCKET: "`pulumi config set marimo-dr:s3Bucket BUCKET`",
   DENIED: "`pulumi config set --secret marimo-dr:s3AccessKey KEY`",
+  WRONG_CLOCK: "set the clock of this pod's node",
   UNTRUSTED: "marimo-dr:storeCa",
   UNREACHABLE: "`pulumi config set marimo-dr:s3Endpoint HOST`",
   UNREADABLE: "what pgBackRest says",

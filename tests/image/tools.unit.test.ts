@@ -34,6 +34,12 @@ describe("what pgBackRest's errors mean (images/postgres vault.py)", () => {
       "DENIED",
       "HTTP request failed with 403 (Forbidden): SignatureDoesNotMatch: The request signature we calculated does not match",
     ],
+    // It counted as wrong credentials, and the remedy was to set others.
+    [
+      "HTTP request failed with 403 (Forbidden):\n*** Response Content ***:\n<Error><Code>RequestTimeTooSkewed</Code><Message>The difference between the request time and the current time is too large.</Message></Error>",
+      "WRONG_CLOCK",
+      "HTTP request failed with 403 (Forbidden): RequestTimeTooSkewed: The difference between the request time and the current time is too large.",
+    ],
     [
       "HTTP request failed with 503 (Service Unavailable)",
       "UNREACHABLE",
@@ -186,14 +192,14 @@ describe("alarms (images/postgres alarms.py)", () => {
   const GiB = 1024 * MiB;
   const calm = {
     ...{ volume: 10 * GiB, free: 8 * GiB, wal: 500 * MiB, failing: 0, segment: "", missing: 0 },
-    ...{ silent: 0, starting: 0, restarts: 0, stuck: 0, streams: false, aside: [] as string[] },
+    ...{ silent: 0, starting: 0, restarts: 0, stuck: 0, streams: false, aside: [] as string[], mayArchive: true },
   };
   const program =
     "from marimo.alarms import Measurement, alarms\n" +
     "def answer(c):\n" +
     "    first = (c[k] for k in ('volume', 'free', 'wal', 'failing', 'segment', 'missing'))\n" +
     "    rest = [c[k] for k in ('silent', 'starting', 'restarts', 'stuck', 'streams')]\n" +
-    "    return alarms(Measurement(*first, 'erp', *rest, tuple(c['aside'])))\n";
+    "    return alarms(Measurement(*first, 'erp', *rest, tuple(c['aside']), c['mayArchive']))\n";
   const cases: [title: string, measured: typeof calm, names: string[]][] = [
     ["nothing", calm, []],
     ["just enough space", { ...calm, free: 2 * GiB + 1 }, []],
@@ -204,6 +210,8 @@ describe("alarms (images/postgres alarms.py)", () => {
     ["8 GiB of a large one are not", { ...calm, volume: 250 * GiB, free: 8 * GiB - 1 }, ["volume-filling"]],
     ["WAL piles up", { ...calm, wal: 2561 * MiB }, ["wal-piling-up"]],
     ["archiving has failed for two minutes", { ...calm, failing: 120, segment: "A" }, []],
+    // It fails by design where another region has taken over, and the alarm told to mend the repository or to leave it out.
+    ["and must not work here", { ...calm, failing: 121, segment: "A", mayArchive: false }, ["archiving-withheld"]],
     ["no database for a minute", { ...calm, missing: 60 }, []],
     ["and longer", { ...calm, missing: 61 }, ["database-missing"]],
     ["a start that takes two minutes", { ...calm, silent: 120, starting: 900 }, []],

@@ -38,7 +38,8 @@ class Measurement:
     a database in vain, 0 if it does not; `namespace`: the pods', for commands; `silent_seconds`, `starting_seconds`: for how
     long PostgreSQL has not answered, or has said that it recovers, though its database is there; `restarts`: of the last ten
     minutes; `stuck_seconds`: for how long this standby has not got on, 0 if it does, `streams` whether it is connected;
-    `aside`: what was kept of writes that left the database, in words."""
+    `aside`: what was kept of writes that left the database, in words; `may_archive`: whether this region may archive at all, by the
+    writer's lease."""
 
     volume_bytes: int
     free_bytes: int
@@ -53,6 +54,7 @@ class Measurement:
     stuck_seconds: float = 0.0
     streams: bool = False
     aside: tuple[str, ...] = ()
+    may_archive: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,19 @@ def alarms(measured: Measurement) -> dict[str, str]:
             "that takes no WAL (alarm archiving-failing) or a replication slot that nobody reads (pg_replication_slots)"
         )
     failing = measured.archive_failing_seconds
-    if failing > ARCHIVE_FAILING_SECONDS:
+    if failing > ARCHIVE_FAILING_SECONDS and not measured.may_archive:
+        found["archiving-withheld"] = (
+            f"this region does not hold the writer's lease, so for {failing:.0f} s its WAL has not been archived, and must not be "
+            f"({measured.last_failed_wal} waits). The repositories are not at fault. The log of container fence says what is: "
+            "alarm not-the-writer, where another region has taken over (what only this one has is kept aside when it is made to "
+            "follow), or lease-vaults-silent, where no vault renews the lease. WAL stays on the volume until then"
+        )
+    elif failing > ARCHIVE_FAILING_SECONDS:
         found["archiving-failing"] = (
             f"no WAL could be archived for {failing:.0f} s, {measured.last_failed_wal} waits: what is written now would be "
             "lost with this cluster, and WAL piles up on the volume, because every configured repository must take it. Bring "
-            "the repository back (the archiver's error is in the log of container postgres), or leave it out: "
+            "the repository back (the archiver's error is in the log of container postgres; if it is RequestTimeTooSkewed, set the clock of "
+            "the pod's node), or leave it out: "
             "`pulumi config set marimo-dr:repositories REPOSITORY_THAT_WORKS` and `pulumi up`"
         )
     missing = measured.database_missing_seconds

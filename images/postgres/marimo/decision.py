@@ -50,6 +50,7 @@ REMEDIES = {
     "`pulumi config set --secret marimo-dr:repositoryCipher PASSPHRASE`",
     State.NO_BUCKET: "name the bucket that exists: `pulumi config set marimo-dr:{name}Bucket BUCKET`",
     State.DENIED: "mend the credentials: {credentials}",
+    State.WRONG_CLOCK: "set the clock of this pod's node (NTP): it is more than 15 minutes off",
     State.UNTRUSTED: 'trust its certificate authority: `pulumi config set marimo-dr:storeCa "$(cat ca.crt)"`',
     State.UNREACHABLE: "bring it back, or mend its address: `pulumi config set marimo-dr:{name}Endpoint HOST`",
     State.UNREADABLE: "mend it, as the error says",

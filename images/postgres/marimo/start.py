@@ -1,6 +1,7 @@
 """marimo-postgres: readies the volume, then becomes Patroni."""
 
 import os
+import subprocess
 from enum import Enum
 
 from . import aside, claim, marker
@@ -67,4 +68,7 @@ def ready_volume(settings: Settings) -> None:
 def main() -> int:
     ready_volume(read_settings())
     emit("start")
+    if os.environ.get("MARIMO_FENCING") == "lease":
+        # Not waited for: it lives as long as the container does.
+        subprocess.Popen(["marimo-archive-guard"])
     os.execvp(PATRONI[0], PATRONI)

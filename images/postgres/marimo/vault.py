@@ -36,6 +36,7 @@ class State(Enum):
     WRONG_PASSPHRASE = "cannot be decrypted"
     NO_BUCKET = "has no bucket"
     DENIED = "refuses our credentials"
+    WRONG_CLOCK = "refuses our clock"
     UNTRUSTED = "shows a certificate that we do not trust"
     UNREACHABLE = "cannot be reached"
     UNREADABLE = "cannot be read"
@@ -74,6 +75,8 @@ ERRORS = [
         State.UNREACHABLE,
     ),
     (re.compile(r"HTTP request failed with 5\d\d"), State.UNREACHABLE),
+    # S3 answers 403 to what was signed more than 15 minutes off: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    (re.compile(r"RequestTimeTooSkewed|RequestExpired"), State.WRONG_CLOCK),
     # versitygw answers 404 to an unknown access key, so the code in the answer's body counts before the status.
     (re.compile(r"InvalidAccessKeyId|SignatureDoesNotMatch|UserNotFound|AccessDenied|ExpiredToken"), State.DENIED),
     (re.compile(r"HTTP request failed with 40[13]"), State.DENIED),

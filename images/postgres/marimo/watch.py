@@ -104,6 +104,10 @@ class Postgres:
         self.starts = member.remember(self.starts, member.postmaster_start(settings), now)
 
 
+def may_archive() -> bool:
+    return subprocess.run(["marimo-may-archive"], stderr=subprocess.DEVNULL).returncode == 0
+
+
 def since(moment: float | None) -> float:
     return time.monotonic() - moment if moment is not None else 0.0
 
@@ -126,6 +130,7 @@ def measure(
         stuck_seconds=since(postgres.stuck),
         streams=postgres.standing is not None and postgres.standing.streams,
         aside=tuple(aside.unseen(settings)),
+        may_archive=may_archive(),
     )
 
 

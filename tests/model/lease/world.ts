@@ -27,8 +27,11 @@ export const protocol: Protocol = { start, decide, written, mayAcknowledge };
 
 /** What surrounds the code. A mutant changes a rule of the stores; the faults are chosen by what is to be shown. */
 export interface Surroundings {
-  /** Begins with two empty vaults, with A the writer that has both, or with B the writer by an operator's word. */
-  readonly from: "nothing" | "writer" | "writer by word";
+  /**
+   * Begins with two empty vaults, with A the writer that has both, with B the writer by an operator's word, or with two
+   * takers of which each has one.
+   */
+  readonly from: "nothing" | "writer" | "writer by word" | "two halves";
   /** Time may stand still, for what goes wrong without it. */
   readonly ticks: boolean;
   readonly times: LeaseTimes;
@@ -130,7 +133,19 @@ export class LeaseSystem implements System<World> {
     };
     const { from } = surroundings;
     const writer = from === "nothing" ? nothing : this.withWriter(nothing);
-    this.initial = from === "writer by word" ? this.withWriterByWord(writer) : writer;
+    const others = {
+      "writer by word": () => this.withWriterByWord(writer),
+      "two halves": () => this.withHalves(writer),
+    };
+    this.initial = from in others ? others[from as keyof typeof others]() : writer;
+  }
+
+  /** A's leases run out, and both regions take them at once. */
+  private withHalves(writer: World): World {
+    let world = writer;
+    for (let i = 0; i <= this.longestWait; i++) world = this.tick(world);
+    const [a, b] = [this.decide(world, 0, both, "write"), this.decide(world, 1, both, "write")];
+    return this.arrive(this.arrive(world, 0, a, [0]), 1, b, [1]);
   }
 
   /** What A's first take-over, a renewal and B's looking on come to. */
@@ -215,7 +230,10 @@ export class LeaseSystem implements System<World> {
 
   /** A round of which everything arrives at once, and nothing of earlier ones. */
   private calmRound(world: World, r: Index, asked: readonly Index[], writable = both): World {
-    const { member, writes } = this.decide(world, r, asked, "write");
+    return this.arrive(world, r, this.decide(world, r, asked, "write"), writable);
+  }
+
+  private arrive(world: World, r: Index, { member, writes }: Decision, writable: readonly Index[]): World {
     let later: World = { ...world, members: withItem(world.members, r, member) };
     for (const write of writes) {
       const v = vaultIndex(write.vault);
