@@ -55,7 +55,10 @@ const see = async ({ target, other }: Run): Promise<[Sight, Sight]> =>
   Promise.all([target.region.see(), other.region.see()]);
 
 /** Locks each region that answers, so that no two people are at work, whichever regions they reach. */
-const lockAll = async ({ target, other }: Run, abort: (error: Error) => void): Promise<Lock[]> => {
+export const lockAll = async (
+  { target, other }: Pick<Run, "target" | "other">,
+  abort: (error: Error) => void,
+): Promise<Lock[]> => {
   const locks: Lock[] = [];
   try {
     for (const { region } of [target, other]) {
