@@ -129,11 +129,13 @@ const perform = async (
       console.log(`Nothing to do: ${verdict.why}.`);
       return end(options.dryRun === true ? "dry run" : "done");
     }
+    const steps = procedure();
     if (options.dryRun === true) {
-      console.log((await foresee(procedure())).join("\n"));
+      console.log((await foresee(steps)).join("\n"));
       return end("dry run");
     }
-    await follow(procedure(), { recorder, signal });
+    await follow(steps, { recorder, signal });
+    for (const note of steps.notes ?? []) console.log(note);
     return end("done");
   } catch (error) {
     if (error instanceof Locked) return end("refused", error.message);
@@ -166,8 +168,13 @@ export const runPromote = (stack: StackName, options: PromoteRunOptions, signal:
     const verdict = planPromotion(target, other, options.confirmLost);
     if (verdict.kind !== "go") return { verdict, procedure: () => ({ steps: [] }) };
     const fault = options.withoutPulumi ? "the operator said so" : await run.target.engine.fault();
+    const { loss, isLeft } = verdict;
     const say = [
-      verdict.loss.length === 0 ? "Nothing is lost." : `May be lost:\n${listed(verdict.loss)}`,
+      isLeft
+        ? `${stack} takes the writes already. The rest of a run that was stopped is done.`
+        : loss.length === 0
+          ? "Nothing is lost."
+          : `May be lost:\n${listed(loss)}`,
       ...(fault === undefined
         ? []
         : [`Without Pulumi: ${fault}. Base backups begin with the next pulumi up --stack ${stack}.`]),

@@ -73,16 +73,16 @@ class OneLease {
 const refuse = (code: number) => Promise.reject(new ApiException(code, "", "", {}));
 
 const me = "me@here/1";
-const noLoss = (error: Error) => {
+const noLoss = (error: Error): void => {
   throw error;
 };
-const take = (server: OneLease, onLost = noLoss, everyMs?: number) =>
+const take = (server: OneLease, onLost: (error: Error) => void = noLoss, everyMs?: number) =>
   takeLock({ coordination: server.coordination, namespace: "marimo-erp" } as never, me, onLost, everyMs);
 
 /** Takes it with renewals every few milliseconds, and counts its losses. */
 const hold = async (server: OneLease) => {
   const losses: string[] = [];
-  const lock = await take(server, ({ message }) => losses.push(message), 5);
+  const lock = await take(server, ({ message }) => void losses.push(message), 5);
   return { lock, losses };
 };
 

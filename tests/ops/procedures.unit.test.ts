@@ -190,6 +190,32 @@ describe("what dr does", () => {
       assert.deepEqual(pair.done, ["settings of secondary"]);
     });
 
+    it("is done with the writes: a pulumi up that fails after them is told, and the lost side is told all the same", async () => {
+      const pair = new Pair("primary");
+      pair.loseWriter();
+      pair.failures.set("secondary", () => Promise.reject(new Error("Job first: BackoffLimitExceeded")));
+      const procedure = promote(pair.place("secondary"), pair.place("primary"), answered, limits, signal);
+      await run(procedure);
+      assert.deepEqual(pair.toldTo("primary"), { role: "standby" });
+      assert.match(procedure.notes?.join() ?? "", /pulumi up --stack secondary.*BackoffLimitExceeded/s);
+      assert.deepEqual(
+        record().steps.map(({ state }) => state),
+        ["done", "done", "done"],
+      );
+    });
+
+    it("fails with what stopped pulumi up where the writes have not come", async () => {
+      const pair = new Pair("primary");
+      pair.loseWriter();
+      pair.waitsFor = "Patroni has not read it yet";
+      pair.failures.set("secondary", () => Promise.reject(new Error("no credentials")));
+      await assert.rejects(
+        run(promote(pair.place("secondary"), pair.place("primary"), answered, limits, signal)),
+        /no credentials/,
+      );
+      assert.deepEqual(pair.toldTo("primary"), { role: "primary" });
+    });
+
     it("says what the fence waits for, and not only that the database is a standby; nothing is taken back", async () => {
       const pair = new Pair("primary");
       pair.loseWriter();
