@@ -117,7 +117,7 @@ export const takeLock = async (
 
   /** Deletes just what was seen. `false`: something else is there. */
   const remove = async ({ metadata }: V1Lease): Promise<boolean> => {
-    const { uid, resourceVersion } = metadata ?? {};
+    const { uid, resourceVersion } = metadata ?? new V1ObjectMeta();
     const preconditions = Object.assign(new V1Preconditions(), { uid, resourceVersion });
     const body = Object.assign(new V1DeleteOptions(), { preconditions });
     try {

@@ -42,7 +42,7 @@ class OneLease {
   };
 
   private isThere(meant: { uid?: string; resourceVersion?: string } | undefined): boolean {
-    const { uid, resourceVersion } = this.lease?.metadata ?? {};
+    const { uid, resourceVersion } = this.lease?.metadata ?? new V1ObjectMeta();
     return meant?.uid === uid && meant?.resourceVersion === resourceVersion;
   }
 
