@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 
 const key = "fs.inotify.max_user_instances";
 const file = "/proc/sys/fs/inotify/max_user_instances";
@@ -33,9 +34,9 @@ export function inotifyRemedy(): Remedy {
 }
 
 /** @throws Error where root may not do it either, as in a container */
-export function raiseInotify(): void {
+export async function raiseInotify(): Promise<void> {
   try {
-    writeFileSync(file, String(needed));
+    await writeFile(file, String(needed));
   } catch (error) {
     throw new Error(`${explain(Number(readFileSync(file, "utf8")))}, outside of this container`, { cause: error });
   }

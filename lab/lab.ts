@@ -76,7 +76,7 @@ function checkDisk(): void {
 function kernelTasks(): Task[] {
   const remedy = inotifyRemedy();
   if (remedy.kind === "ask") throw new Error(remedy.why);
-  return remedy.kind === "none" ? [] : [task(remedy.title, 1, () => Promise.resolve(raiseInotify()))];
+  return remedy.kind === "none" ? [] : [task(remedy.title, 1, raiseInotify)];
 }
 
 type GoTool = Parameters<typeof goStep>[0];
