@@ -9,14 +9,19 @@ type EnvVar = types.input.core.v1.EnvVar;
 type VolumeMount = types.input.core.v1.VolumeMount;
 type Volume = types.input.core.v1.Volume;
 
-/** Pod security standard `restricted`: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted */
+/**
+ * Pod security standard `restricted`, by the user that the image names:
+ * https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+ */
+export const anyUserSecurity = { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } };
+
+/** The same by the user of the image of Postgres, who owns the volumes. */
 export const podSecurity = {
-  runAsNonRoot: true,
+  ...anyUserSecurity,
   runAsUser: userId,
   runAsGroup: userId,
   fsGroup: userId,
   fsGroupChangePolicy: "OnRootMismatch",
-  seccompProfile: { type: "RuntimeDefault" },
 };
 
 export const containerSecurity = {
@@ -40,9 +45,10 @@ export const background = (cpu: string, memory: string): types.input.core.v1.Res
  */
 export const podDns = { options: [{ name: "ndots", value: "1" }] };
 
-const fromSecret = (name: string, secret: string, key: string): EnvVar => ({
+/** @param optional whether the container starts without it */
+export const fromSecret = (name: string, secret: string, key: string, optional = false): EnvVar => ({
   name,
-  valueFrom: { secretKeyRef: { name: secret, key } },
+  valueFrom: { secretKeyRef: { name: secret, key, ...(optional && { optional }) } },
 });
 
 const fromField = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } });

@@ -1,5 +1,6 @@
 import { Config, type Output, getProject, getStack, secret } from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/config";
+import type { ApplicationName } from "../domain/application";
 import type { DnsProvider, Failover } from "../domain/dns";
 import { Duration } from "../domain/duration";
 import type { Fencing, Synchronous, Word } from "../domain/fence";
@@ -55,6 +56,14 @@ export interface RegionConfig {
     readonly words: readonly Word[];
     readonly synchronous: Synchronous;
   };
+  /** @default it is not declared */
+  readonly application:
+    | {
+        readonly images: Readonly<Record<ApplicationName, string>>;
+        readonly standbyReplicas: number;
+        readonly cpu: string;
+      }
+    | undefined;
   readonly repositories: readonly Repository[];
   readonly restoreFrom: RepositoryName;
   /** The history that a restore follows where the archive holds two: `TIMELINE:NEWEST`. @default the newest */
@@ -168,6 +177,14 @@ const structure = (values: RegionValues): RegionConfig => ({
     synchronous: values.synchronousReplication,
     replication: { host: values.replicationHost, service: values.replicationService, from: values.replicationFrom },
   },
+  application:
+    values.apiGatewayImage === undefined
+      ? undefined
+      : {
+          images: { "api-gateway": values.apiGatewayImage, "auth-service": known(values.authServiceImage) },
+          standbyReplicas: values.standbyReplicas,
+          cpu: values.applicationCpu,
+        },
   repositories: values.repositories.map(repositoryOf(values)),
   restoreFrom: values.restoreFrom,
   restoreTimeline: values.restoreTimeline,

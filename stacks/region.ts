@@ -1,9 +1,11 @@
 import { log } from "@pulumi/pulumi";
+import { ApplicationTier } from "../components/applicationTier";
 import { MarimoNamespace } from "../components/marimoNamespace";
 import { PostgresCluster } from "../components/postgresCluster";
 import { regionCluster } from "../components/regionCluster";
 import { SharedSecrets } from "../components/sharedSecrets";
 import type { RegionConfig } from "../config";
+import { applicationInWords, noApplicationInWords } from "../domain/application";
 import { identityAnnotations } from "../domain/repository";
 import { roleInWords } from "../domain/role";
 
@@ -37,6 +39,18 @@ export const region = (config: RegionConfig) => {
     },
     inCluster,
   );
+
+  if (config.application === undefined) void log.info(noApplicationInWords);
+  else {
+    const { application, role } = config;
+    void log.info(applicationInWords(role, application.standbyReplicas));
+    new ApplicationTier(
+      "application",
+      { ...application, namespace: namespace.name, role, configuration: postgres.applicationConfiguration },
+      // The database comes first on the way back. Its base backups don't.
+      { ...inCluster, dependsOn: postgres.statefulSet },
+    );
+  }
 
   return {
     role: config.role,

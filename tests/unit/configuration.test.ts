@@ -130,6 +130,17 @@ describe("configuration of a region", () => {
     ["no passphrase", { repositoryCipher: undefined }, /repositoryCipher is not set.*--secret/],
     ["relative path", { repositoryPath: "marimo" }, /repositoryPath is "marimo".*absolute/],
     [
+      "half of the application tier",
+      { apiGatewayImage: "registry.example.com/marimo-erp/api-gateway:1" },
+      /authServiceImage is not set, but apiGatewayImage is.*set marimo-dr:authServiceImage/,
+    ],
+    [
+      "an application of any version",
+      { apiGatewayImage: "api-gateway:latest" },
+      /a tag other than latest.*, or nothing/,
+    ],
+    ["more standby than service", { standbyReplicas: "11" }, /standbyReplicas is "11".*from 0 to 10/],
+    [
       "misspelt key",
       { retentionDay: "90" },
       /retentionDay is not a key of this program.*config rm marimo-dr:retentionDay/,
