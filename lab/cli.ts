@@ -50,7 +50,7 @@ program
   .command("up")
   .description("Bring the lab up: installs, builds and starts what is missing.")
   .addOption(new Option("--regions <names...>", "only these regions").choices(regionNames).default(regionNames))
-  .action((options: { regions: RegionName[] }) => up(options));
+  .action((options: { regions: RegionName[] }) => up({ ...options, application: true }));
 program.command("status").description("Show what runs.").action(showStatus);
 program
   .command("down")

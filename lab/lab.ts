@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { applicationImages } from "./applicationImage";
 import { prepareContainerStore } from "./containerstore";
 import { dns } from "./dns";
 import { dnsImage } from "./dnsImage";
@@ -25,7 +26,14 @@ import {
 import { paths } from "./paths";
 import { run, succeeds } from "./process";
 import { runTasks, type Task } from "./progress";
-import { configureStack, installProgram, isConfiguredAsPair, sharedSecrets, writeLaunchers } from "./pulumi";
+import {
+  configureApplication,
+  configureStack,
+  installProgram,
+  isConfiguredAsPair,
+  sharedSecrets,
+  writeLaunchers,
+} from "./pulumi";
 import { createRegion, destroyRegion, regionState } from "./regions";
 import { ensure, type Step } from "./step";
 import { removeStore, startStore, storeNames, stores, storeState } from "./stores";
@@ -33,6 +41,8 @@ import { removeStore, startStore, storeNames, stores, storeState } from "./store
 export interface UpOptions {
   /** Regions to create. Default: all. */
   regions?: readonly RegionName[];
+  /** Whether the stacks declare the application tier, of stand-ins. Default: no. */
+  application?: boolean;
 }
 
 const lock = join(paths.lab, "lock");
@@ -146,6 +156,7 @@ async function imageTasks({ engine }: Parts): Promise<Task[]> {
   }
   const archives = [await storeImages(engine), await dnsImage(engine)];
   tasks.push(
+    buildTask((await applicationImages(engine)).step),
     ...archives.map(({ step }) => buildTask(step)),
     task("Loading the images", 15, async () => {
       for (const archive of archives) await loadArchive(engine, archive);
@@ -204,6 +215,7 @@ async function bringUp(options: UpOptions): Promise<void> {
       const shared = isPair && !regions.every(isConfiguredAsPair) ? await sharedSecrets() : undefined;
       for (const region of regions) {
         await configureStack(region, shared);
+        if (options.application === true) await configureApplication(region);
       }
     }),
   ]);

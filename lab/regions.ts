@@ -3,6 +3,7 @@ import { get, type RequestOptions } from "node:https";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { parse, stringify } from "yaml";
+import { applicationImages } from "./applicationImage";
 import { containerState } from "./container";
 import { copyContainerStore, prepareContainerStore } from "./containerstore";
 import { ensureNetwork, subnet } from "./engine";
@@ -162,15 +163,14 @@ async function giveAddress(region: RegionName): Promise<void> {
   await run(engine(), ["exec", nodeName(region), ...add], { log: logOf(region) });
 }
 
-/** Makes sure that the region's node has the image of Postgres, as it is now. */
-async function ensurePostgresImage(region: RegionName): Promise<void> {
-  const postgres = await postgresImage(engine());
-  const [image = ""] = postgres.images;
+/** Makes sure that the region's node has the images of Postgres and of the application's stand-ins, as they are now. */
+async function ensureImages(region: RegionName): Promise<void> {
   const list = ["exec", nodeName(region), "ctr", "--namespace", "k8s.io", "images", "list", "--quiet"];
   const present = (await run(engine(), list, { log: logOf(region) })).split("\n");
-  if (!present.includes(image)) {
-    await ensure(postgres.step);
-    await kind(region, "load", "image-archive", postgres.archive);
+  for (const { step, images, archive } of [await postgresImage(engine()), await applicationImages(engine())]) {
+    if (images.every((image) => present.includes(image))) continue;
+    await ensure(step);
+    await kind(region, "load", "image-archive", archive);
   }
 }
 
@@ -207,7 +207,7 @@ export async function createRegion(region: RegionName): Promise<void> {
   }
   await giveAddress(region);
   await waitUntilReady(region);
-  await ensurePostgresImage(region);
+  await ensureImages(region);
 }
 
 /** Destroys the region as a disaster would, without asking it first: its containers and all its volumes. */

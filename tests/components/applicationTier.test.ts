@@ -116,8 +116,8 @@ describe("ApplicationTier", () => {
         requests: { cpu: "100m", memory: "128Mi" },
         limits: { cpu: "500m", memory: "512Mi" },
       });
-      assert.equal(container.livenessProbe.httpGet.path, "/health");
-      assert.equal(container.readinessProbe.httpGet.path, "/ready");
+      assert.equal(container.livenessProbe?.httpGet.path, "/health");
+      assert.equal(container.readinessProbe?.httpGet.path, "/ready");
       assert.ok(template.spec.securityContext.runAsNonRoot && container.securityContext.readOnlyRootFilesystem);
     });
   }
