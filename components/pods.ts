@@ -18,9 +18,10 @@ export const background = (cpu: string, memory: string): types.input.core.v1.Res
   limits: { cpu, memory },
 });
 
-export const fromSecretKey = (name: string, secret: string, key: string): EnvVar => ({
+/** @param optional whether the container starts without it */
+export const fromSecretKey = (name: string, secret: string, key: string, optional = false): EnvVar => ({
   name,
-  valueFrom: { secretKeyRef: { name: secret, key } },
+  valueFrom: { secretKeyRef: { name: secret, key, ...(optional && { optional }) } },
 });
 
 const fromField = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } });

@@ -3,7 +3,14 @@ import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap";
 import { Service } from "@pulumi/kubernetes/core/v1/service";
 import { PodDisruptionBudget } from "@pulumi/kubernetes/policy/v1/podDisruptionBudget";
 import type { types } from "@pulumi/kubernetes";
-import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import {
+  ComponentResource,
+  type ComponentResourceOptions,
+  type Input,
+  type Output,
+  output,
+  unsecret,
+} from "@pulumi/pulumi";
 import type { Duration } from "../domain/duration";
 import type { Fencing, Synchronous, Word } from "../domain/fence";
 import { fingerprint } from "../domain/fingerprint";
@@ -103,6 +110,8 @@ export class PostgresCluster extends ComponentResource {
   readonly readEndpoint: Output<string>;
   /** How other pods of the region reach its stores. */
   readonly stores: StoreAccess;
+  /** Differs whenever what the applications read of the database does: its address and password. */
+  readonly applicationConfiguration: Output<string>;
   /** Base backups, in the region that takes writes. */
   readonly backups: BaseBackups | undefined;
 
@@ -206,13 +215,11 @@ export class PostgresCluster extends ComponentResource {
     }
 
     // Where the applications find the database.
-    new ConfigMap(
-      `${name}-address`,
-      {
-        metadata: { name: names.config, namespace },
-        data: { DB_HOST: names.writeService, DB_PORT: String(port.postgres), DB_NAME: names.database },
-      },
-      child,
+    const address = { DB_HOST: names.writeService, DB_PORT: String(port.postgres), DB_NAME: names.database };
+    new ConfigMap(`${name}-address`, { metadata: { name: names.config, namespace }, data: address }, child);
+    // A password has too much chance in it to be found by its hash.
+    this.applicationConfiguration = unsecret(
+      output(args.shared.superuser).apply((password) => fingerprint(JSON.stringify(address), password)),
     );
 
     const environment = [...commonEnvironment(args), ...memberEnvironment(args)];

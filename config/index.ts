@@ -2,6 +2,7 @@ import { Config, type Output, getProject, getStack, log, output, secret } from "
 import { unknown } from "@pulumi/pulumi/output";
 import { allConfig } from "@pulumi/pulumi/runtime/config";
 import { isDryRun } from "@pulumi/pulumi/runtime/settings";
+import type { ApplicationName } from "../domain/application";
 import type { DnsProvider, Failover } from "../domain/dns";
 import { Duration } from "../domain/duration";
 import { type EscrowPlace, escrowPlaces } from "../domain/escrow";
@@ -61,6 +62,14 @@ export interface RegionConfig {
     readonly words: readonly Word[];
     readonly synchronous: Synchronous;
   };
+  /** @default it is not declared */
+  readonly application:
+    | {
+        readonly images: Readonly<Record<ApplicationName, string>>;
+        readonly standbyReplicas: number;
+        readonly cpu: string;
+      }
+    | undefined;
   readonly repositories: readonly Repository[];
   readonly restoreFrom: RepositoryName;
   /** The history that a restore follows where the archive holds two: `TIMELINE:NEWEST`. @default the newest */
@@ -198,6 +207,14 @@ const structure = (values: RegionValues, { cipher, sharedSecrets }: Secrets): Re
     synchronous: values.synchronousReplication,
     replication: { host: values.replicationHost, service: values.replicationService, from: values.replicationFrom },
   },
+  application:
+    values.apiGatewayImage === undefined
+      ? undefined
+      : {
+          images: { "api-gateway": values.apiGatewayImage, "auth-service": known(values.authServiceImage) },
+          standbyReplicas: values.standbyReplicas,
+          cpu: values.applicationCpu,
+        },
   repositories: repositoriesOf(values),
   restoreFrom: values.restoreFrom,
   restoreTimeline: values.restoreTimeline,

@@ -104,6 +104,11 @@ const gcsBucketName = /^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$/;
 const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const hostPort = /^[a-zA-Z0-9.-]+(:[0-9]{1,5})?$/;
 
+const image = /^\S+(:(?!latest$)[\w.-]+|@sha256:[0-9a-f]{64})$/;
+const imageLimit = "an image with a tag other than latest, or with a digest";
+const cpu = /^([1-9][0-9]*|[1-9][0-9]*m)$/;
+const cpuLimit = "a number of CPUs or thousandths of one";
+
 const password = z.string().min(16);
 
 /** What both regions must hold alike, for one restores and follows the database of the other. */
@@ -142,11 +147,7 @@ export const regionKeys = {
   namespace: text(dnsLabel, "a Kubernetes namespace", "marimo-erp", { default: "marimo-erp" }),
   kubeconfig: optionalText(/^.+$/, "a path to a kubeconfig, or nothing for the ambient one", "~/.kube/config"),
   kubeContext: optionalText(/^\S+$/, "a context of the kubeconfig, or nothing for its current one", "primary"),
-  postgresImage: text(
-    /^\S+(:(?!latest$)[\w.-]+|@sha256:[0-9a-f]{64})$/,
-    "an image with a tag other than latest, or with a digest",
-    "registry.example.com/marimo-erp/postgres:17.6-1",
-  ),
+  postgresImage: text(image, imageLimit, "registry.example.com/marimo-erp/postgres:17.6-1"),
   otherRegion: optionalAddress(
     "HOST:PORT where the other region's leader is reached, or nothing",
     "db.eu-central-1.example.com:5432",
@@ -202,7 +203,7 @@ export const regionKeys = {
   postgresMembers: whole(1, 9, 2, "members"),
   postgresStorage: size("1Gi", "10Gi"),
   postgresStorageClass: optionalText(dnsLabel, "a storage class, or nothing for the cluster's default", "retain-ssd"),
-  postgresCpu: text(/^([1-9][0-9]*|[1-9][0-9]*m)$/, "a number of CPUs or thousandths of one", "1", { default: "1" }),
+  postgresCpu: text(cpu, cpuLimit, "1", { default: "1" }),
   postgresMemory: size("256Mi", "1Gi"),
   // A list in one word, for `pulumi config set` writes lists only element by element.
   repositories: key(
@@ -292,6 +293,18 @@ export const regionKeys = {
     "a Google Cloud project's ID, or nothing",
     "example-project",
   ),
+  apiGatewayImage: optionalText(
+    image,
+    `${imageLimit}, or nothing`,
+    "registry.example.com/marimo-erp/api-gateway:1.4.2",
+  ),
+  authServiceImage: optionalText(
+    image,
+    `${imageLimit}, or nothing`,
+    "registry.example.com/marimo-erp/auth-service:1.4.2",
+  ),
+  standbyReplicas: whole(0, 10, 1, "pods"),
+  applicationCpu: text(cpu, cpuLimit, "100m", { default: "100m" }),
   policyExceptions,
 } as const;
 

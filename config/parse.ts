@@ -217,6 +217,10 @@ const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] =>
         `so a lost cluster could not be restored. Set it: ${remedy(raw, "restoreFrom", values.repositories[0] ?? "s3")}`,
     );
   }
+  if (values.apiGatewayImage !== undefined)
+    needs("authServiceImage", "apiGatewayImage is, and the tier is declared as a whole");
+  if (values.authServiceImage !== undefined)
+    needs("apiGatewayImage", "authServiceImage is, and the tier is declared as a whole");
   faults.push(...sameBucketFault(raw, values));
   return faults;
 };

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parse, parseDocument } from "yaml";
@@ -23,6 +23,23 @@ const projectName = (project: string): string => {
   return name;
 };
 
+type Given = Readonly<Record<string, string | number | boolean | undefined>>;
+
+const configIn = (file: string): Given =>
+  (parse(readFileSync(file, "utf8")) as { config?: Given } | null)?.config ?? {};
+
+/**
+ * The name that leads to the region that takes writes, as the file of the stack global has it. It is asked for as it stands there:
+ * that it is a name is found out by asking.
+ * @returns `undefined` where there is no such file or name
+ */
+export const readDnsName = (project: string): string | undefined => {
+  const file = fileOf(project, "global");
+  if (!existsSync(file)) return undefined;
+  const name = configIn(file)[`${projectName(project)}:dnsName`];
+  return name === undefined || name === "" ? undefined : String(name);
+};
+
 /**
  * The keys that aren't secret.
  * @throws ConfigurationError naming every fault
@@ -30,13 +47,13 @@ const projectName = (project: string): string => {
 export const readStackFile = (project: string, stack: string): StackFile => {
   const file = fileOf(project, stack);
   const prefix = projectName(project);
-  const { config } = parse(readFileSync(file, "utf8")) as { config?: Record<string, string | number | boolean> };
+  const config = configIn(file);
   const values: Record<string, unknown> = {};
   const faults: string[] = [];
   for (const [name, spec] of Object.entries(regionKeys) as [string, Key<unknown>][]) {
     if (spec.secret) continue;
     // Pulumi writes numbers and booleans as text or as they are.
-    const given = config?.[`${prefix}:${name}`];
+    const given = config[`${prefix}:${name}`];
     const value = given === undefined || given === "" ? spec.default : String(given);
     const parsed = spec.type.safeParse(value);
     if (parsed.success) values[name] = parsed.data;

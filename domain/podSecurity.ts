@@ -1,13 +1,18 @@
 import { userId } from "./paths";
 
-/** Pod security standard `restricted`: https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted */
+/**
+ * Pod security standard `restricted`, by the user that the image names:
+ * https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+ */
+export const anyUserSecurity = { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } };
+
+/** The same by the user of the image of Postgres, who owns the volumes. */
 export const podSecurity = {
-  runAsNonRoot: true,
+  ...anyUserSecurity,
   runAsUser: userId,
   runAsGroup: userId,
   fsGroup: userId,
   fsGroupChangePolicy: "OnRootMismatch",
-  seccompProfile: { type: "RuntimeDefault" },
 };
 
 export const containerSecurity = {

@@ -94,6 +94,10 @@ export const lagOf = (follower: FenceStatus, writer: FenceStatus | undefined): L
   };
 };
 
+/** What a region that follows lacks; nothing of one that doesn't. */
+export const standbysLag = ({ fence }: Sight, other: Sight): Lag | undefined =>
+  fence?.postgres.state === "standby" ? lagOf(fence, other.fence) : undefined;
+
 const silent = ({ stack, silence }: Sight): string => `${stack} doesn't answer: ${silence ?? "nothing is known"}`;
 
 const unfenced = ({ stack, fence }: Sight): string[] =>
@@ -153,6 +157,10 @@ const behind = ({ stack, fence }: Sight, writer: FenceStatus): string[] => {
   ];
 };
 
+/** What of it is on its way, and what is here and not yet in the tables: that is not lost, a promotion replays it first. */
+export const lagInDetail = ({ bytes, seconds, by }: Lag): string =>
+  `${bytes} bytes not received, ${seconds} s not replayed (by the ${by})`;
+
 export const lagInWords = ({ bytes, seconds }: Lag): string => `${bytes} bytes and ${seconds} s`;
 
 export interface Promotion {
@@ -161,6 +169,8 @@ export interface Promotion {
   readonly lag: Lag | undefined;
   /** Value of the configuration's key: the words that the fence needs, each good for one term. */
   readonly confirmLost: string;
+  /** Whether it takes the writes already, and a run that was stopped left the rest. */
+  readonly isLeft: boolean;
 }
 
 /** `target` takes the writes because `other` is lost. `words`: what the operator answers for; `undefined` if nothing. */
@@ -173,7 +183,12 @@ export const planPromotion = (
   if (fence === undefined) {
     return refuse([`${silent(target)}. The runbook has the way with kubectl alone`]);
   }
-  if (isWriter(fence)) return { kind: "done", why: `${target.stack} takes the writes already` };
+  if (isWriter(fence)) {
+    // A run that was stopped may not have come to telling the lost side.
+    return other.fence === undefined && other.told === "primary"
+      ? { kind: "go", loss: [], lag: undefined, confirmLost: "", isLeft: true }
+      : { kind: "done", why: `${target.stack} takes the writes already` };
+  }
 
   const latest = latestLease(fence);
   const loss = lossOf(fence, other.fence, latest);
@@ -191,7 +206,8 @@ export const planPromotion = (
     );
   }
   if (reasons.length > 0) return refuse(reasons);
-  return { kind: "go", loss, lag: lagOf(fence, other.fence), confirmLost: wordsForFence(fence, latest, given) };
+  const confirmLost = wordsForFence(fence, latest, given);
+  return { kind: "go", loss, lag: lagOf(fence, other.fence), confirmLost, isLeft: false };
 };
 
 /** Signs that the other region lives: it says so itself, or its lease is too young to have run out. */

@@ -26,7 +26,7 @@ function showLogs(name: string | undefined): void {
   const { engine } = currentParts();
   const containers = [...Object.values(stores), dns].map(({ container }) => container);
   if (name === undefined) {
-    const files = readdirSync(paths.logs).map((file) => file.replace(/\.log$/, ""));
+    const files = existsSync(paths.logs) ? readdirSync(paths.logs).map((file) => file.replace(/\.log$/, "")) : [];
     console.log(`Servers: ${containers.join(" ")}\nWhat the lab did: ${files.join(" ")}`);
   } else if (containers.includes(name)) {
     spawnSync(engine, ["logs", "--tail", "500", name], { env: labEnvironment(), stdio: "inherit" });
@@ -50,13 +50,16 @@ program
   .command("up")
   .description("Bring the lab up: installs, builds and starts what is missing.")
   .addOption(new Option("--regions <names...>", "only these regions").choices(regionNames).default(regionNames))
-  .action((options: { regions: RegionName[] }) => up(options));
+  .action((options: { regions: RegionName[] }) => up({ ...options, application: true }));
 program.command("status").description("Show what runs.").action(showStatus);
 program
   .command("down")
-  .description("Remove all that the lab made.")
+  .description("Remove all that the lab made; what it built and measured stays.")
   .option("--cache", "remove the build cache too", false)
-  .action((options: { cache: boolean }) => down({ removeCache: options.cache }));
+  .option("--reports", "remove the reports of demos and benchmarks too", false)
+  .action((options: { cache: boolean; reports: boolean }) =>
+    down({ removeCache: options.cache, removeReports: options.reports }),
+  );
 program.command("logs [name]").description("Print a log; without a name, the names of all.").action(showLogs);
 program.command("env").description('Print shell settings: eval "$(npm run -s lab env)".').action(showEnvironment);
 

@@ -46,7 +46,8 @@ export async function startServer({ title, container, where, create, answers }: 
   }
 }
 
-/** Removes a container, and what it holds. */
+/** Removes a container, if there is one, and what it holds. */
 export async function removeContainer(container: string): Promise<void> {
+  if ((await containerState(container)) === "missing") return;
   await run(engine(), ["rm", "--force", "--volumes", container], { log: container });
 }

@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { applicationImages } from "./applicationImage";
 import { clusterImages, loadArchive, nodeImage, postgresImage } from "./images";
 import { paths } from "./paths";
 import { run } from "./process";
@@ -13,7 +14,7 @@ const prepared = join(paths.containers, "stores");
  */
 export async function prepareContainerStore(): Promise<string> {
   const node = await nodeImage();
-  const archives = [await clusterImages(), await postgresImage("podman")];
+  const archives = [await clusterImages(), await postgresImage("podman"), await applicationImages("podman")];
   const store = join(prepared, await contentKey(node.step.key, ...archives.map(({ step }) => step.key)));
   if (existsSync(store)) {
     return store;

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { labVariables, network } from "./environment";
 import { paths } from "./paths";
@@ -47,6 +47,17 @@ network_backend = "netavark"
 network_config_dir = "${folder("networks")}"
 `,
   );
+}
+
+/**
+ * Whether the lab can have made a container. A lab that was interrupted early has no podman yet; one without the lab's configuration
+ * would act on the machine's own containers.
+ */
+export async function isUsable(engine: Engine): Promise<boolean> {
+  if (engine === "docker") return true;
+  const { CONTAINERS_CONF = "", CONTAINERS_STORAGE_CONF = "" } = labVariables();
+  const isConfigured = existsSync(CONTAINERS_CONF) && existsSync(CONTAINERS_STORAGE_CONF);
+  return isConfigured && (await succeeds("podman", ["--version"]));
 }
 
 /** Makes the network that regions and stores share, if it is missing. */

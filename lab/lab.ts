@@ -1,13 +1,15 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { applicationImages } from "./applicationImage";
 import { prepareContainerStore } from "./containerstore";
 import { dns } from "./dns";
 import { dnsImage } from "./dnsImage";
-import { configurePodman, ensureNetwork } from "./engine";
+import { configurePodman, type Engine, ensureNetwork, isUsable } from "./engine";
 import { network } from "./environment";
 import { removeUnusedChains } from "./firewall";
 import { goStep, goTools } from "./go";
 import { clusterImages, loadArchive, nodeImage, postgresImage, storeImages } from "./images";
+import { inotifyRemedy, raiseInotify } from "./inotify";
 import { regionNames, type RegionName } from "./kind";
 import {
   currentParts,
@@ -24,7 +26,14 @@ import {
 import { paths } from "./paths";
 import { run, succeeds } from "./process";
 import { runTasks, type Task } from "./progress";
-import { configureStack, installProgram, isConfiguredAsPair, sharedSecrets, writeLaunchers } from "./pulumi";
+import {
+  configureApplication,
+  configureStack,
+  installProgram,
+  isConfiguredAsPair,
+  sharedSecrets,
+  writeLaunchers,
+} from "./pulumi";
 import { createRegion, destroyRegion, regionState } from "./regions";
 import { ensure, type Step } from "./step";
 import { removeStore, startStore, storeNames, stores, storeState } from "./stores";
@@ -32,6 +41,8 @@ import { removeStore, startStore, storeNames, stores, storeState } from "./store
 export interface UpOptions {
   /** Regions to create. Default: all. */
   regions?: readonly RegionName[];
+  /** Whether the stacks declare the application tier, of stand-ins. Default: no. */
+  application?: boolean;
 }
 
 const lock = join(paths.lab, "lock");
@@ -69,6 +80,13 @@ function checkDisk(): void {
       `${paths.lab} has ${gib(free)} of free disk, and the lab needs ${gib(neededBytes)}. Make room, then try again.`,
     );
   }
+}
+
+/** @throws Error when a limit of the kernel is too low, and this user may not raise it. */
+function kernelTasks(): Task[] {
+  const remedy = inotifyRemedy();
+  if (remedy.kind === "ask") throw new Error(remedy.why);
+  return remedy.kind === "none" ? [] : [task(remedy.title, 1, raiseInotify)];
 }
 
 type GoTool = Parameters<typeof goStep>[0];
@@ -138,6 +156,7 @@ async function imageTasks({ engine }: Parts): Promise<Task[]> {
   }
   const archives = [await storeImages(engine), await dnsImage(engine)];
   tasks.push(
+    buildTask((await applicationImages(engine)).step),
     ...archives.map(({ step }) => buildTask(step)),
     task("Loading the images", 15, async () => {
       for (const archive of archives) await loadArchive(engine, archive);
@@ -183,7 +202,7 @@ async function bringUp(options: UpOptions): Promise<void> {
     ensureKernelModules();
   }
   const regions = options.regions ?? regionNames;
-  await runTasks(await packagesTask());
+  await runTasks([...kernelTasks(), ...(await packagesTask())]);
   const postgres = await postgresImage(parts.engine);
   await runTasks([
     {
@@ -214,6 +233,7 @@ async function bringUp(options: UpOptions): Promise<void> {
       const shared = isPair && !regions.every(isConfiguredAsPair) ? await sharedSecrets() : undefined;
       for (const region of regions) {
         await configureStack(region, shared);
+        if (options.application === true) await configureApplication(region);
       }
     }),
   ]);
@@ -281,9 +301,9 @@ async function removeDockerImages(): Promise<void> {
   }
 }
 
-/** Empties the lab's folder; with `keepReports`, of all but the reports. */
-function removeFolder(keepReports: boolean): void {
-  if (!keepReports || !existsSync(paths.reports)) {
+/** Empties the lab's folder; the reports stay, unless `removeReports`. */
+function removeFolder(removeReports: boolean): void {
+  if (removeReports || !existsSync(paths.reports)) {
     rmSync(paths.lab, { recursive: true, force: true });
     return;
   }
@@ -297,8 +317,8 @@ function removeFolder(keepReports: boolean): void {
 export interface DownOptions {
   /** Whether to remove the build cache as well, which other checkouts use too. Default: no. */
   removeCache?: boolean;
-  /** Whether reports of the demo and the benchmark outlive the lab that they were measured in. Default: no. */
-  keepReports?: boolean;
+  /** Whether to remove the reports of demos and benchmarks as well, which outlive the lab otherwise. Default: no. */
+  removeReports?: boolean;
 }
 
 /** Removes all that the lab made on this machine, but not Debian's packages. */
@@ -306,38 +326,43 @@ export async function down(options: DownOptions = {}): Promise<void> {
   await alone(() => takeDown(options));
 }
 
-async function takeDown({ removeCache = false, keepReports = false }: DownOptions): Promise<void> {
+/** Removes the containers, with all that belongs to them. */
+async function removeContainers(engine: Engine): Promise<void> {
+  await runTasks([
+    {
+      title: "Regions",
+      concurrent: true,
+      tasks: regionNames.map((region) => task(`Region ${region}`, 5, () => destroyRegion(region))),
+    },
+    {
+      title: "Servers",
+      tasks: [
+        ...storeNames.map((name) => task(`Store ${name}`, 2, () => removeStore(name))),
+        task("DNS", 2, () => dns.remove()),
+      ],
+    },
+    task("Other containers", 2, async () => {
+      // Tests that were killed leave theirs, and a network that is in use can't be removed. Podman's storage is the lab's
+      // own, so all that is in it is the lab's.
+      if (engine === "podman") {
+        await run("podman", ["rm", "--all", "--force", "--time", "0", "--volumes"], { log: "down" });
+      }
+    }),
+    task("Network", 1, async () => {
+      if (await succeeds(engine, ["network", "inspect", network])) {
+        await run(engine, ["network", "rm", network], { log: "down" });
+      }
+    }),
+    task("Images", 5, async () => {
+      await (engine === "podman" ? removePodman() : removeDockerImages());
+    }),
+  ]);
+}
+
+async function takeDown({ removeCache = false, removeReports = false }: DownOptions): Promise<void> {
   if (labExists()) {
     const { engine } = currentParts();
-    await runTasks([
-      {
-        title: "Regions",
-        concurrent: true,
-        tasks: regionNames.map((region) => task(`Region ${region}`, 5, () => destroyRegion(region))),
-      },
-      {
-        title: "Servers",
-        tasks: [
-          ...storeNames.map((name) => task(`Store ${name}`, 2, () => removeStore(name))),
-          task("DNS", 2, () => dns.remove()),
-        ],
-      },
-      task("Other containers", 2, async () => {
-        // Tests that were killed leave theirs, and a network that is in use can't be removed. Podman's storage is the lab's
-        // own, so all that is in it is the lab's.
-        if (engine === "podman") {
-          await run("podman", ["rm", "--all", "--force", "--time", "0", "--volumes"], { log: "down" });
-        }
-      }),
-      task("Network", 1, async () => {
-        if (await succeeds(engine, ["network", "inspect", network])) {
-          await run(engine, ["network", "rm", network], { log: "down" });
-        }
-      }),
-      task("Images", 5, async () => {
-        await (engine === "podman" ? removePodman() : removeDockerImages());
-      }),
-    ]);
+    if (await isUsable(engine)) await removeContainers(engine);
     const modules = ownKernelModules();
     if (modules !== undefined) {
       rmSync(modules, { recursive: true });
@@ -348,5 +373,5 @@ async function takeDown({ removeCache = false, keepReports = false }: DownOption
     await run("chmod", ["-R", "u+w", paths.cache], { log: "down" });
     rmSync(paths.cache, { recursive: true });
   }
-  removeFolder(keepReports);
+  removeFolder(removeReports);
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { parse, stringify } from "yaml";
 import { port } from "../domain/patroni";
+import { applicationImages } from "./applicationImage";
 import { authorityFile } from "./certificates";
 import { dnsName, dnsZone } from "./dns";
 import { postgresImage } from "./images";
@@ -183,4 +184,12 @@ export async function configureStack(region: RegionName, shared?: string): Promi
   for (const [key, value] of Object.entries(secret)) {
     await pulumi(["config", "set", "--stack", region, "--secret", key], { input: value });
   }
+}
+
+/** Lets the region's stack declare the application tier, of stand-ins. They take next to nothing of the lab's two cores. */
+export async function configureApplication(region: RegionName): Promise<void> {
+  const [apiGatewayImage = "", authServiceImage = ""] = (await applicationImages(engine())).images;
+  const settings = Object.entries({ apiGatewayImage, authServiceImage, applicationCpu: "10m" });
+  const args = settings.flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
+  await pulumi(["config", "set-all", "--stack", region, ...args]);
 }

@@ -3,6 +3,7 @@ import { get, type RequestOptions } from "node:https";
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { parse, stringify } from "yaml";
+import { applicationImages } from "./applicationImage";
 import { containerState } from "./container";
 import { copyContainerStore, prepareContainerStore } from "./containerstore";
 import { ensureNetwork, subnet } from "./engine";
@@ -44,8 +45,13 @@ function kind(region: RegionName, ...args: string[]): Promise<string> {
   return run("kind", [...args, "--name", clusterName(region)], { log: logOf(region), env: kindEnvironment() });
 }
 
-function kubectl(region: RegionName, args: readonly string[], input?: string): Promise<string> {
-  return run("kubectl", ["--kubeconfig", kubeconfigOf(region), ...args], {
+function kubectl(
+  region: RegionName,
+  args: readonly string[],
+  input?: string,
+  kubeconfig = kubeconfigOf(region),
+): Promise<string> {
+  return run("kubectl", ["--kubeconfig", kubeconfig, ...args], {
     log: logOf(region),
     ...(input === undefined ? {} : { input }),
   });
@@ -102,7 +108,7 @@ async function writeConfiguration(region: RegionName): Promise<string> {
 }
 
 /** Applies the region's DNS, with the image that its node brings for kubeadm. */
-async function applyDns(region: RegionName): Promise<void> {
+async function applyDns(region: RegionName, kubeconfig: string): Promise<void> {
   const list = 'kubeadm config images list --kubernetes-version "$(cat /kind/version)"';
   const images = await run(engine(), ["exec", nodeName(region), "sh", "-c", list], { log: logOf(region) });
   const image = images.split("\n").find((name) => name.includes("coredns")) ?? "";
@@ -111,6 +117,7 @@ async function applyDns(region: RegionName): Promise<void> {
     region,
     ["apply", "--filename", "-"],
     dnsManifest(template, region, image, { ...storeHosts, ...regionHosts }),
+    kubeconfig,
   );
 }
 
@@ -156,27 +163,33 @@ async function giveAddress(region: RegionName): Promise<void> {
   await run(engine(), ["exec", nodeName(region), ...add], { log: logOf(region) });
 }
 
-/** Makes sure that the region's node has the image of Postgres, as it is now. */
-async function ensurePostgresImage(region: RegionName): Promise<void> {
-  const postgres = await postgresImage(engine());
-  const [image = ""] = postgres.images;
+/** Makes sure that the region's node has the images of Postgres and of the application's stand-ins, as they are now. */
+async function ensureImages(region: RegionName): Promise<void> {
   const list = ["exec", nodeName(region), "ctr", "--namespace", "k8s.io", "images", "list", "--quiet"];
   const present = (await run(engine(), list, { log: logOf(region) })).split("\n");
-  if (!present.includes(image)) {
-    await ensure(postgres.step);
-    await kind(region, "load", "image-archive", postgres.archive);
+  for (const { step, images, archive } of [await postgresImage(engine()), await applicationImages(engine())]) {
+    if (images.every((image) => present.includes(image))) continue;
+    await ensure(step);
+    await kind(region, "load", "image-archive", archive);
   }
 }
 
-export const regionState = (region: RegionName): Promise<string> => containerState(nodeName(region));
+/** State of the region's node; `half made` where its creation was interrupted, and `up` makes it anew. */
+export async function regionState(region: RegionName): Promise<string> {
+  const state = await containerState(nodeName(region));
+  return state !== "missing" && !existsSync(kubeconfigOf(region)) ? "half made" : state;
+}
 
 /** A region from nothing: a Kubernetes cluster that takes workloads, with the image of Postgres on its node. */
 async function makeRegion(region: RegionName): Promise<void> {
   rmSync(folderOf(region), { recursive: true, force: true });
   const configuration = await writeConfiguration(region);
-  await kind(region, "create", "cluster", "--config", configuration, "--kubeconfig", kubeconfigOf(region));
+  // It gets its name when the region is whole.
+  const partial = `${kubeconfigOf(region)}.partial`;
+  await kind(region, "create", "cluster", "--config", configuration, "--kubeconfig", partial);
+  await applyDns(region, partial);
+  renameSync(partial, kubeconfigOf(region));
   writeKubeconfig();
-  await applyDns(region);
 }
 
 /**
@@ -186,26 +199,26 @@ async function makeRegion(region: RegionName): Promise<void> {
 export async function createRegion(region: RegionName): Promise<void> {
   await ensureNetwork(engine());
   const state = await regionState(region);
-  // A node without kubeconfig is what an interrupted creation leaves behind.
-  if (state !== "missing" && !existsSync(kubeconfigOf(region))) {
-    await destroyRegion(region);
-  }
-  if (state === "missing" || !existsSync(kubeconfigOf(region))) {
+  if (state === "half made") await destroyRegion(region);
+  if (state === "half made" || state === "missing") {
     await makeRegion(region);
   } else if (state !== "running") {
     await run(engine(), ["start", nodeName(region)], { log: logOf(region) });
   }
   await giveAddress(region);
   await waitUntilReady(region);
-  await ensurePostgresImage(region);
+  await ensureImages(region);
 }
 
 /** Destroys the region as a disaster would, without asking it first: its containers and all its volumes. */
 export async function destroyRegion(region: RegionName): Promise<void> {
-  if ((await regionState(region)) === "running") {
+  if ((await containerState(nodeName(region))) === "running") {
     await run(engine(), ["kill", nodeName(region)], { log: logOf(region) });
   }
-  await kind(region, "delete", "cluster", "--kubeconfig", kubeconfigOf(region));
+  // What has no kind yet has no region either.
+  if (existsSync(join(paths.bin, "kind"))) {
+    await kind(region, "delete", "cluster", "--kubeconfig", kubeconfigOf(region));
+  }
   rmSync(folderOf(region), { recursive: true, force: true });
   writeKubeconfig();
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Argument, Command, Option } from "commander";
+import { readDnsName } from "../config/stackFile";
 import type { LostThing } from "../domain/fence";
 import { lostThings } from "../domain/promotion";
 import { readPlan } from "../domain/plan";
@@ -53,13 +54,15 @@ export const drCommand = (signal: AbortSignal, exit: (code: number) => void): Co
     .description("Show both regions, beside what the plan promises.")
     .option("--json", "as JSON", false)
     .option("--watch", "again and again, until Ctrl-C", false)
-    .option("--host <names...>", "names that clients use", ["api.marimo-erp.com"])
+    .option("--host <names...>", "names that clients use; default: dnsName of Pulumi.global.yaml")
     .option("--dns <address>", "DNS server to ask, HOST or HOST:PORT by address; default: the machine's")
-    .action(async (options: { json: boolean; watch: boolean; host: string[]; dns?: string }) => {
+    .action(async (options: { json: boolean; watch: boolean; host?: string[]; dns?: string }) => {
       const project = projectOf();
       const regions = { primary: openRegion(project, "primary"), secondary: openRegion(project, "secondary") };
+      const declared = readDnsName(project);
+      const hosts = options.host ?? (declared === undefined ? [] : [declared]);
       for (;;) {
-        const status = await statusOf(regions, { hosts: options.host, dnsServer: options.dns });
+        const status = await statusOf(regions, { hosts, dnsServer: options.dns });
         if (options.watch && process.stdout.isTTY) console.clear();
         console.log(options.json ? JSON.stringify(status) : statusTables(status));
         if (!options.watch || signal.aborted) break;

@@ -17,6 +17,8 @@ export interface Procedure {
   readonly rollback?: readonly Step[];
   /** Steps behind the point of no return: when one of them fails, nothing is taken back. */
   readonly afterwards?: readonly Step[];
+  /** What a person has to hear at the end; filled by the steps. @default nothing */
+  readonly notes?: readonly string[];
 }
 
 /** The operator, or what happened, asked to stop. What was done stays, and a second run goes on from there. */

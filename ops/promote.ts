@@ -1,3 +1,4 @@
+import { reasonOf } from "./kubernetes";
 import type { Procedure, Step } from "./procedure";
 import { type Limits, type Place, tell, tellForLater, waitUntilWritable } from "./steps";
 
@@ -6,8 +7,6 @@ export interface PromoteOptions {
   readonly confirmLost: string;
   /** Whether `pulumi up` ends it. */
   readonly withPulumi: boolean;
-  /** Is told what is left to do for a person. */
-  readonly leave: (notice: string) => void;
 }
 
 /**
@@ -18,35 +17,47 @@ export interface PromoteOptions {
 export const promote = (
   target: Place,
   other: Place,
-  { confirmLost, withPulumi, leave }: PromoteOptions,
+  { confirmLost, withPulumi }: PromoteOptions,
   limits: Limits,
   signal: AbortSignal,
 ): Procedure => {
   const told = { role: "primary", ...(confirmLost !== "" && { confirmLost }) } as const;
+  const notes: string[] = [];
   return {
     steps: [
       tell(target, told),
       waitUntilWritable(target, limits, signal),
       // What is rebuilt with its old role would wait for a lease that it doesn't get.
       tellForLater(other, { role: "standby" }),
-      ...(withPulumi ? [upIfPossible(target, leave, signal)] : []),
+      ...(withPulumi ? [upIfPossible(target, signal, (note) => notes.push(note))] : []),
     ],
+    notes,
   };
 };
 
-/** Base backups are declared by the stack of the region that takes writes. */
+/**
+ * It also waits for the region's first base backup: that of a large database takes its time, and in a vault that is lost it fails.
+ * That is told, and is no failure of the promotion.
+ */
 const upIfPossible = (
   { region: { stack }, engine }: Place,
-  leave: PromoteOptions["leave"],
   signal: AbortSignal,
+  note: (note: string) => void,
 ): Step => ({
-  title: `${stack}: pulumi up, with which base backups begin`,
+  title: `${stack}: pulumi up, for all that goes with taking writes: its first base backup too`,
   run: async (say) => {
-    const fault = await engine.fault();
-    if (fault === undefined) return engine.up({ message: "dr: promoted", say, signal });
-    leave(
-      `${stack} takes writes, and has no base backups until Pulumi can be used (${fault}): then, pulumi up --stack ${stack}`,
-    );
-    return { fault };
+    const up = async () => {
+      const fault = await engine.fault();
+      if (fault !== undefined) throw new Error(`Pulumi can't be used: ${fault}`);
+      return engine.up({ message: "dr: promoted", say, signal });
+    };
+    try {
+      return await up();
+    } catch (error) {
+      signal.throwIfAborted();
+      const failed = reasonOf(error);
+      note(`${stack} takes writes. Left to do is pulumi up --stack ${stack}, when this is mended:\n${failed}`);
+      return { failed };
+    }
   },
 });

@@ -61,8 +61,8 @@ const seeUnless =
   };
 
 /** Locks each region that answers, so that no two people are at work, whichever regions they reach. */
-const lockAll = async (
-  { target, other }: Run,
+export const lockAll = async (
+  { target, other }: Pick<Run, "target" | "other">,
   silent: ReadonlyMap<StackName, string>,
   abort: (error: Error) => void,
 ): Promise<Lock[]> => {
@@ -134,11 +134,13 @@ const perform = async (
         console.log(`Nothing to do: ${verdict.why}.`);
         return { outcome: options.dryRun === true ? "dry run" : "done" };
       }
+      const steps = procedure();
       if (options.dryRun === true) {
-        console.log((await foresee(procedure())).join("\n"));
+        console.log((await foresee(steps)).join("\n"));
         return { outcome: "dry run" };
       }
-      await follow(procedure(), { recorder, signal });
+      await follow(steps, { recorder, signal });
+      for (const note of steps.notes ?? []) console.log(note);
       return { outcome: "done" };
     } finally {
       await releaseAll(locks);
@@ -158,33 +160,23 @@ export interface PromoteRunOptions extends RunOptions {
   readonly withoutPulumi: boolean;
 }
 
-export const runPromote = async (
-  stack: StackName,
-  options: PromoteRunOptions,
-  signal: AbortSignal,
-): Promise<Outcome> => {
-  const notices: string[] = [];
-  const outcome = await perform("promote", stack, options, signal, (run, [target, other]) => {
+export const runPromote = (stack: StackName, options: PromoteRunOptions, signal: AbortSignal): Promise<Outcome> =>
+  perform("promote", stack, options, signal, (run, [target, other]) => {
     const verdict = planPromotion(target, other, options.confirmLost);
     if (verdict.kind !== "go") return { verdict, procedure: () => ({ steps: [] }) };
-    const { confirmLost, loss } = verdict;
-    const leave = (notice: string) => notices.push(notice);
+    const { confirmLost, loss, isLeft } = verdict;
+    const say = isLeft
+      ? `${stack} takes the writes already. The rest of a run that was stopped is done.`
+      : loss.length === 0
+        ? "Nothing is lost."
+        : `May be lost:\n${listed(loss)}`;
+    const withPulumi = !options.withoutPulumi;
     return {
       verdict,
-      say: [loss.length === 0 ? "Nothing is lost." : `May be lost:\n${listed(loss)}`],
-      procedure: () =>
-        promote(
-          run.target,
-          run.other,
-          { confirmLost, withPulumi: !options.withoutPulumi, leave },
-          defaultLimits,
-          run.signal,
-        ),
+      say: [say],
+      procedure: () => promote(run.target, run.other, { confirmLost, withPulumi }, defaultLimits, run.signal),
     };
   });
-  for (const notice of notices) console.error(notice);
-  return outcome;
-};
 
 export interface FailbackRunOptions extends RunOptions {
   /** Change over to the region when it has come back. */

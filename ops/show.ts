@@ -1,6 +1,6 @@
 import Table from "cli-table3";
 import type { FenceStatus, VaultStatus } from "../domain/fence";
-import { lagInWords, type Sight } from "../domain/promotion";
+import { type Lag, lagInDetail, standbysLag, type Sight } from "../domain/promotion";
 import { stackNames } from "./region";
 import type { RegionStatus, Status } from "./status";
 
@@ -33,6 +33,8 @@ const vaultInWords = (seen: VaultStatus): string => {
   return `${holder ?? "nobody"}, term ${term}, ${state}, ${age(seen.ageSeconds ?? 0)} ago`;
 };
 
+const behindLines = (lag: Lag | undefined): [string, string][] => (lag ? [["behind", lagInDetail(lag)]] : []);
+
 /** One region, one line to a fact. */
 export const sightLines = ({ told, fence, silence }: Sight): [string, string][] => [
   ["told to be", fence && fence.role !== told ? `${told} (its cluster still has ${fence.role})` : told],
@@ -47,7 +49,7 @@ export const sightLines = ({ told, fence, silence }: Sight): [string, string][] 
 
 const regionLines = (region: RegionStatus): [string, string][] => [
   ...sightLines(region),
-  ...(region.lag ? ([["behind", `${lagInWords(region.lag)} (by the ${region.lag.by})`]] as [string, string][]) : []),
+  ...behindLines(region.lag),
   ...region.members.map(({ pod, role, ready }): [string, string] => [
     pod,
     `${role ?? "no role"}, ${ready ? "ready" : "not ready"}`,
@@ -62,10 +64,17 @@ const regionLines = (region: RegionStatus): [string, string][] => [
   ]),
 ];
 
-/** What is seen of the regions, side by side. */
-export const sightsTable = (sights: readonly Sight[]): string => {
+/** What is seen of the two regions, side by side, before anything is done. */
+export const sightsTable = (sights: readonly [Sight, Sight]): string => {
   const table = new Table({ head: ["region", "", ""], style, wordWrap: true, colWidths: [null, null, 90] });
-  for (const sight of sights) for (const [what, is] of sightLines(sight)) table.push([sight.stack, what, is]);
+  const [one, two] = sights;
+  for (const [sight, other] of [
+    [one, two],
+    [two, one],
+  ] as const) {
+    const lines = [...sightLines(sight), ...behindLines(standbysLag(sight, other))];
+    for (const [what, is] of lines) table.push([sight.stack, what, is]);
+  }
   return table.toString();
 };
 
@@ -74,6 +83,8 @@ export const statusTables = ({ at, regions, dns, objectives }: Status): string =
   for (const stack of stackNames) {
     for (const [what, is] of regionLines(regions[stack])) state.push([stack, what, is]);
   }
+  if (dns.length === 0)
+    state.push(["DNS", "", "no name to ask for: Pulumi.global.yaml has no dnsName. --host gives one"]);
   for (const { host, addresses, error } of dns) {
     state.push(["DNS", host, error === undefined ? addresses.join(", ") : `no answer: ${error}`]);
   }

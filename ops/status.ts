@@ -1,7 +1,7 @@
 import { Resolver } from "node:dns/promises";
 import { Duration } from "../domain/duration";
 import { componentObjectives, scenarioObjectives } from "../domain/objectives";
-import { type Lag, lagOf, type Sight } from "../domain/promotion";
+import { type Lag, standbysLag, type Sight } from "../domain/promotion";
 import { reasonOf } from "./kubernetes";
 import { now } from "./record";
 import { type Member, otherStack, type Region, type StackName, stackNames } from "./region";
@@ -58,11 +58,10 @@ export const statusOf = async (
     Promise.all(hosts.map((host) => resolve(host, dnsServer))),
   ]);
   const looks = { primary, secondary };
-  const withLag = (stack: StackName): RegionStatus => {
-    const { fence } = looks[stack];
-    const lag = fence?.postgres.state === "standby" ? lagOf(fence, looks[otherStack(stack)].fence) : undefined;
-    return { ...looks[stack], lag };
-  };
+  const withLag = (stack: StackName): RegionStatus => ({
+    ...looks[stack],
+    lag: standbysLag(looks[stack], looks[otherStack(stack)]),
+  });
   const seen = { primary: withLag("primary"), secondary: withLag("secondary") };
   return { at: now(), regions: seen, dns, objectives: objectivesOf(seen) };
 };

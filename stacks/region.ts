@@ -1,4 +1,5 @@
 import { log } from "@pulumi/pulumi";
+import { ApplicationTier } from "../components/applicationTier";
 import { BackupResults } from "../components/backupResults";
 import { BackupVerify } from "../components/backupVerify";
 import { LogicalBackup } from "../components/logicalBackup";
@@ -7,6 +8,7 @@ import { PostgresCluster } from "../components/postgresCluster";
 import { regionCluster } from "../components/regionCluster";
 import { SharedSecrets } from "../components/sharedSecrets";
 import type { RegionConfig } from "../config";
+import { applicationInWords, noApplicationInWords } from "../domain/application";
 import { identityAnnotations } from "../domain/repository";
 import { roleInWords } from "../domain/role";
 
@@ -78,6 +80,18 @@ export const region = (config: RegionConfig) => {
         offSiteSecrets: dumps.offSiteSecrets,
       },
       { ...inCluster, dependsOn: dumps },
+    );
+  }
+
+  if (config.application === undefined) void log.info(noApplicationInWords);
+  else {
+    const { application, role } = config;
+    void log.info(applicationInWords(role, application.standbyReplicas));
+    new ApplicationTier(
+      "application",
+      { ...application, namespace: namespace.name, role, configuration: postgres.applicationConfiguration },
+      // The database comes first on the way back. Its base backups don't.
+      { ...inCluster, dependsOn: postgres.statefulSet },
     );
   }
 

@@ -34,7 +34,7 @@ export async function withLab<T>({ keep, regions, signal }: Surroundings, work: 
   } finally {
     if (failed) await saveLogs(regions);
     if (leave) console.log("The lab is left as it is. npm run lab status shows it, npm run lab down removes it.");
-    else await down({ keepReports: true });
+    else await down();
   }
 }
 

@@ -10,6 +10,6 @@ export const mochaHooks = {
   },
   async afterAll(this: Mocha.Context): Promise<void> {
     this.timeout(0);
-    if (process.env["KEEP_LAB"] === undefined) await down({ keepReports: true });
+    if (process.env["KEEP_LAB"] === undefined) await down();
   },
 };

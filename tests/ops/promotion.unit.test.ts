@@ -172,7 +172,21 @@ describe("promotion", () => {
     ],
     ["goes with it", standby({ vaults: expired }), gone, ["writes"], "go"],
     ["goes without it where all that was handed over is here", standby({ vaults: released }), gone, undefined, "go"],
-    ["is done where the target writes", { ...writer, stack: "secondary" }, gone, undefined, "done"],
+    [
+      "is done where the target writes and the lost side is told",
+      { ...writer, stack: "secondary" },
+      { ...gone, told: "standby" },
+      undefined,
+      "done",
+    ],
+    ["goes on where the lost side isn't told yet", { ...writer, stack: "secondary" }, gone, undefined, "go"],
+    [
+      "leaves a side that answers alone",
+      { ...writer, stack: "secondary" },
+      { ...demoted, told: "primary" },
+      undefined,
+      "done",
+    ],
     ["goes where the other side answers as a standby", standby({ vaults: expired }), demoted, ["writes"], "go"],
     [
       "asks for an answer for a vault that is silent",

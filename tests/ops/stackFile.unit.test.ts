@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigurationError } from "../../config/parse";
-import { readStackFile, writeStackFile } from "../../config/stackFile";
+import { readDnsName, readStackFile, writeStackFile } from "../../config/stackFile";
 import { renderSettings } from "../../ops/settings";
 
 const text = `# Why this region is as it is.
@@ -65,5 +65,14 @@ describe("a stack's file", () => {
     delete standby["standby_cluster"];
     // Byte for byte: it is what the runbook does by hand.
     assert.equal(JSON.stringify(standby), JSON.stringify(primary));
+  });
+
+  it("of the stack global names where clients are led, if it is there and has a name", () => {
+    assert.equal(readDnsName(project), undefined);
+    const global = join(project, "Pulumi.global.yaml");
+    writeFileSync(global, "config:\n  marimo-dr:role: global\n");
+    assert.equal(readDnsName(project), undefined);
+    writeFileSync(global, "config:\n  marimo-dr:dnsName: api.example.com\n");
+    assert.equal(readDnsName(project), "api.example.com");
   });
 });

@@ -129,6 +129,7 @@ describe("configuration of a region", () => {
     ],
     ["dumps that go at once", { localDumpDays: "0" }, /localDumpDays is "0".*1 to 3650/],
     ["no room for dumps", { backupStorage: "50G" }, /backupStorage is "50G".*1Gi or more/],
+    [
       "an escrow of no cloud",
       { secretsFrom: "escrow", repositoryCipher: undefined },
       /awsAccount and marimo-dr:gcpProject are not set, but secretsFrom is escrow.*either cloud may be lost.*set marimo-dr:awsAccount/,
@@ -175,6 +176,17 @@ describe("configuration of a region", () => {
     ["key pair missing", { s3KeyType: "shared", s3AccessKey: "a" }, /s3SecretKey is not set, but s3KeyType is shared/],
     ["no passphrase", { repositoryCipher: undefined }, /repositoryCipher is not set.*--secret/],
     ["relative path", { repositoryPath: "marimo" }, /repositoryPath is "marimo".*absolute/],
+    [
+      "half of the application tier",
+      { apiGatewayImage: "registry.example.com/marimo-erp/api-gateway:1" },
+      /authServiceImage is not set, but apiGatewayImage is.*set marimo-dr:authServiceImage/,
+    ],
+    [
+      "an application of any version",
+      { apiGatewayImage: "api-gateway:latest" },
+      /a tag other than latest.*, or nothing/,
+    ],
+    ["more standby than service", { standbyReplicas: "11" }, /standbyReplicas is "11".*from 0 to 10/],
     [
       "misspelt key",
       { retentionDay: "90" },
