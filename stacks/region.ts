@@ -1,7 +1,7 @@
 import { log } from "@pulumi/pulumi";
+import { kubernetesCluster } from "../components/kubernetesCluster";
 import { MarimoNamespace } from "../components/marimoNamespace";
 import { PostgresCluster } from "../components/postgresCluster";
-import { regionCluster } from "../components/regionCluster";
 import { SharedSecrets } from "../components/sharedSecrets";
 import type { RegionConfig } from "../config";
 import { identityAnnotations } from "../domain/repository";
@@ -9,8 +9,8 @@ import { roleInWords } from "../domain/role";
 
 /** One region, primary or standby: everything in it can be lost, and built again from git and the vaults. */
 export const region = (config: RegionConfig) => {
-  const cluster = regionCluster({ ...config.cluster, region: config.region });
-  const inCluster = { providers: [cluster] };
+  const cluster = kubernetesCluster({ ...config.cluster, region: config.region });
+  const inCluster = { providers: [cluster.provider] };
 
   void log.info(roleInWords({ ...config, ...config.postgres }));
 
@@ -24,6 +24,8 @@ export const region = (config: RegionConfig) => {
       namespaceName: config.namespace,
       region: config.region,
       ...config.postgres,
+      storageClass: config.postgres.storageClass ?? cluster.storageClass,
+      loadBalancerAnnotations: cluster.loadBalancerAnnotations,
       role: config.role,
       repositories: config.repositories,
       restoreFrom: config.restoreFrom,
