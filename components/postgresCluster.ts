@@ -60,7 +60,7 @@ export interface PostgresClusterArgs {
   /** Size of each member's volume. It can't be changed later: Kubernetes would need a new StatefulSet. */
   readonly storage: Size;
   /** @default the cluster's default class */
-  readonly storageClass: string | undefined;
+  readonly storageClass: Input<string> | undefined;
   /** CPU that is Postgres' own, as Kubernetes writes it. It may take what else the node has: a restore takes all it gets. */
   readonly cpu: string;
   /** Memory that is Postgres' own, and its limit; its buffers follow from it. */
@@ -83,6 +83,8 @@ export interface PostgresClusterArgs {
   /** Where the other region's leader is reached. */
   readonly otherRegion: Address | undefined;
   readonly replication: ReplicationAccess;
+  /** What a Service of type LoadBalancer needs to be reached from outside of the cloud. @default nothing */
+  readonly loadBalancerAnnotations?: Readonly<Record<string, string>>;
   /** How this region is kept from being a second writer. Members restart when it changes. */
   readonly fencing: Fencing;
   /** What an operator declared lost, for one take-over. */
@@ -175,7 +177,10 @@ export class PostgresCluster extends ComponentResource {
             name: serviceName,
             namespace,
             labels: labels.app,
-            annotations: { "pulumi.com/skipAwait": "true" },
+            annotations: {
+              "pulumi.com/skipAwait": "true",
+              ...(spec["type"] === "LoadBalancer" && args.loadBalancerAnnotations),
+            },
           },
           spec: { ports: [{ name: "postgres", port: port.postgres, targetPort: port.postgres }], ...spec },
         },

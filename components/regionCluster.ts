@@ -1,14 +1,15 @@
 import { Provider } from "@pulumi/kubernetes/provider";
+import type { Input } from "@pulumi/pulumi";
 
 export interface RegionClusterArgs {
-  /** Path of a kubeconfig. @default the ambient one */
-  readonly kubeconfig: string | undefined;
+  /** Path of a kubeconfig, or its text. @default the ambient one */
+  readonly kubeconfig: Input<string> | undefined;
   /** @default the kubeconfig's current context */
   readonly context: string | undefined;
   readonly region: string;
 }
 
-/** The way to an existing Kubernetes cluster. */
+/** The way to a Kubernetes cluster. */
 export const regionCluster = (args: RegionClusterArgs): Provider =>
   new Provider("cluster", {
     ...(args.kubeconfig !== undefined && { kubeconfig: args.kubeconfig }),

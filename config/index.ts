@@ -3,6 +3,7 @@ import { unknown } from "@pulumi/pulumi/output";
 import { allConfig } from "@pulumi/pulumi/runtime/config";
 import { isDryRun } from "@pulumi/pulumi/runtime/settings";
 import type { ApplicationName } from "../domain/application";
+import type { ClusterSpec } from "../domain/cluster";
 import type { DnsProvider, Failover } from "../domain/dns";
 import { Duration } from "../domain/duration";
 import { type EscrowPlace, escrowPlaces } from "../domain/escrow";
@@ -46,6 +47,8 @@ export interface RegionConfig {
   readonly cluster: {
     readonly kubeconfig: string | undefined;
     readonly context: string | undefined;
+    /** @default the cluster exists */
+    readonly made: ClusterSpec | undefined;
   };
   readonly postgres: {
     readonly image: string;
@@ -187,12 +190,33 @@ const secretsOf = async (values: RegionValues): Promise<Secrets> => {
   };
 };
 
+const clusterOf = (values: RegionValues): ClusterSpec | undefined => {
+  const made = { name: values.clusterName, region: values.region, network: values.clusterNetwork };
+  switch (values.cluster) {
+    case "existing":
+      return undefined;
+    case "eks":
+      return {
+        ...made,
+        kind: "eks",
+        account: known(values.awsAccount),
+        zones: values.clusterZones,
+        admins: values.clusterAdmins,
+        apiFrom: values.clusterApiFrom,
+        environment: values.environment,
+        namespace: values.namespace,
+      };
+    case "gke":
+      return { ...made, kind: "gke", project: known(values.gcpProject) };
+  }
+};
+
 /** The values that the program works with, from the values of the keys. */
 const structure = (values: RegionValues, { cipher, sharedSecrets }: Secrets): RegionConfig => ({
   role: values.role,
   region: values.region,
   namespace: values.namespace,
-  cluster: { kubeconfig: values.kubeconfig, context: values.kubeContext },
+  cluster: { kubeconfig: values.kubeconfig, context: values.kubeContext, made: clusterOf(values) },
   postgres: {
     image: values.postgresImage,
     members: values.postgresMembers,

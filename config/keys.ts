@@ -3,6 +3,7 @@ import { parseExceptions } from "../domain/exceptions";
 import { localDumpTime } from "../domain/dumps";
 import { parseWords, synchronousModes } from "../domain/fence";
 import { environmentName } from "../domain/identities";
+import { type Cidr, networkPrefixes, parseNetwork } from "../domain/network";
 import type { Address } from "../domain/patroni";
 import { type OffSite, parseOffSite } from "../domain/offSite";
 import { Size } from "../domain/size";
@@ -80,6 +81,32 @@ const size = (min: string, fallback: string) =>
     fallback,
     { default: fallback },
   );
+
+const network = (fallback: string) =>
+  key(
+    z.string().transform((value, context): Cidr => {
+      try {
+        return parseNetwork(value);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        context.addIssue({ code: "custom" });
+        return z.NEVER;
+      }
+    }),
+    `a private range such as ${fallback}, from /${networkPrefixes.min} to /${networkPrefixes.max}`,
+    fallback,
+    { default: fallback },
+  );
+
+const addresses = key(
+  z
+    .string()
+    .transform((value) => (value === "" ? [] : value.split(",")))
+    .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()]))),
+  "addresses such as 203.0.113.7/32,198.51.100.0/24, or nothing",
+  "203.0.113.7/32",
+  { default: "" },
+);
 
 const optionalAddress = (limit: string, example: string) =>
   key(
@@ -174,15 +201,7 @@ export const regionKeys = {
     { default: "" },
   ),
   replicationService: choice(["none", "LoadBalancer", "NodePort"], "none"),
-  replicationFrom: key(
-    z
-      .string()
-      .transform((value) => (value === "" ? [] : value.split(",")))
-      .pipe(z.array(z.union([z.cidrv4(), z.cidrv6()]))),
-    "addresses such as 203.0.113.7/32,198.51.100.0/24, or nothing",
-    "203.0.113.7/32",
-    { default: "" },
-  ),
+  replicationFrom: addresses,
   sharedSecrets: key(
     z
       .string()
@@ -305,6 +324,32 @@ export const regionKeys = {
   ),
   standbyReplicas: whole(0, 10, 1, "pods"),
   applicationCpu: text(cpu, cpuLimit, "100m", { default: "100m" }),
+  cluster: choice(["existing", "eks", "gke"], "existing"),
+  clusterName: text(/^[a-z][a-z0-9-]{0,18}[a-z0-9]$/, "a word of 2 to 20 small letters, digits and hyphens", "marimo", {
+    default: "marimo",
+  }),
+  clusterNetwork: network("10.64.0.0/16"),
+  clusterZones: key(
+    z
+      .string()
+      .regex(/^[a-z],[a-z],[a-z]$/)
+      .transform((value) => value.split(","))
+      .refine((zones) => new Set(zones).size === zones.length),
+    "the letters of three zones of the AWS region, such as a,b,c",
+    "a,b,c",
+    { default: "a,b,c" },
+  ),
+  clusterAdmins: key(
+    z
+      .string()
+      .transform((value) => (value === "" ? [] : value.split(",")))
+      .pipe(z.array(z.string().regex(/^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)\/\S+$/)))
+      .refine((admins) => new Set(admins).size === admins.length),
+    "ARNs of IAM roles and users, with commas, or nothing",
+    "arn:aws:iam::123456789012:role/deploy",
+    { default: "" },
+  ),
+  clusterApiFrom: addresses,
   policyExceptions,
 } as const;
 

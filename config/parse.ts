@@ -134,6 +134,34 @@ const escrowFaults = (raw: RawConfiguration, values: RegionValues): string[] => 
   return faults;
 };
 
+/** Faults of a cluster that the stack makes. */
+const clusterFaults = (raw: RawConfiguration, values: RegionValues): string[] => {
+  const { cluster, region } = values;
+  const faults: string[] = [];
+  const needs = (name: keyof RegionValues, why: string) => {
+    const value = values[name];
+    const missing = value === undefined || (Array.isArray(value) && value.length === 0);
+    if (missing) faults.push(missingFault(raw, regionKeys, name, why));
+  };
+  const regions = { eks: /^[a-z]{2}(-[a-z]+)+-[0-9]$/, gke: /^[a-z]+-[a-z]+[0-9]+$/ };
+  if (cluster !== "existing" && !regions[cluster].test(region)) {
+    faults.push(
+      `${raw.project}:region is "${region}", but cluster is ${cluster}, and is made there. It must be a region of ` +
+        `${cluster === "eks" ? "AWS" : "Google Cloud"}. Set it: ${remedy(raw, "region", cluster === "eks" ? "eu-central-1" : "europe-west4")}`,
+    );
+  }
+  if (cluster === "eks") {
+    needs("awsAccount", "cluster is eks, and credentials of another account must not make one there");
+    needs(
+      "clusterAdmins",
+      "cluster is eks, and without the identity that runs Pulumi nobody could put anything into it",
+    );
+    needs("clusterApiFrom", "cluster is eks, and its API would be open to nobody, or to the whole Internet");
+  }
+  if (cluster === "gke") needs("gcpProject", "cluster is gke, and is made in that project");
+  return faults;
+};
+
 /** Faults that only several keys together show. */
 const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] => {
   const faults: string[] = [];
@@ -143,6 +171,7 @@ const checkTogether = (raw: RawConfiguration, values: RegionValues): string[] =>
   if (values.secretsFrom === "configuration") {
     needs("repositoryCipher", "every repository is encrypted with it, and without it no backup can ever be read again");
   } else faults.push(...escrowFaults(raw, values));
+  faults.push(...clusterFaults(raw, values));
   if (values.repositories.includes("s3")) {
     needs("s3Bucket", "repositories has s3");
     needs("s3Region", "repositories has s3");

@@ -1,3 +1,4 @@
+import { type ClusterGrant, eksControlGrants, eksNodeGrants, gkeNodeGrants } from "./cluster";
 import type { Duty } from "./identities";
 import { type Folder, vaultFolders } from "./vault";
 
@@ -233,6 +234,9 @@ const table = (duty: Duty, cloud: Cloud): string[] => [
   "",
 ];
 
+const clusterRows = (who: string, grants: readonly ClusterGrant[]): string[] =>
+  grants.map(({ role, reason }) => `| ${who} | \`${role}\` | ${reason}. |`);
+
 /** docs/permissions.md. */
 export const permissionsPage = (): string =>
   [
@@ -256,6 +260,15 @@ export const permissionsPage = (): string =>
       "",
       ...table(duty, "gcp"),
     ]),
+    "## Clusters that a region's stack makes",
+    "",
+    "Roles of the clouds' own, whose permissions the clouds say. No pod has them. The list is in `domain/cluster.ts`.",
+    "",
+    "| who | has the role | because |",
+    "| --- | --- | --- |",
+    ...clusterRows("EKS itself", eksControlGrants),
+    ...clusterRows("Nodes of EKS", eksNodeGrants),
+    ...clusterRows("Nodes of GKE", gkeNodeGrants),
   ]
     .join("\n")
     .trimEnd() + "\n";

@@ -238,7 +238,7 @@ const limits: Reviewer = (change) => {
 
 /** What is hard or impossible to bring back. */
 const stateful =
-  /^(aws:(s3\/bucket|kms|secretsmanager)|gcp:(storage\/bucket|kms|secretmanager)|random:|tls:index\/(privateKey|selfSignedCert):|kubernetes:(apps\/v1:StatefulSet|core\/v1:(Namespace|PersistentVolumeClaim)))/;
+  /^(aws:(s3\/bucket|kms|secretsmanager|eks\/cluster:)|gcp:(storage\/bucket|kms|secretmanager|container\/cluster:)|random:|tls:index\/(privateKey|selfSignedCert):|kubernetes:(apps\/v1:StatefulSet|core\/v1:(Namespace|PersistentVolumeClaim)))/;
 
 /** Protection that goes, and things that go for good. */
 const protection: Reviewer = ({ op, type, name, before, after }) => {

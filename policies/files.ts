@@ -82,6 +82,19 @@ const made = ["s3Bucket", "s3Region", "gcsBucket", "repositoryPath", "namespace"
 /** Where a region finds the escrow, as far as it says so. */
 const whereEscrowed = ["awsAccount", "awsReplicaRegion", "gcpProject"];
 
+/** A cluster that a region makes must be the one whose pods the identities trust. */
+const trusted = (stack: string, region: Configuration, global: string, vault: Configuration): string[] => {
+  const key = { eks: "eksCluster", gke: "gkeCluster" }[String(region["cluster"])];
+  if (key === undefined) return [];
+  const its = `${String(region["region"])}/${String(region["clusterName"])}`;
+  return vault[key] === its
+    ? []
+    : [
+        `${stack} makes the cluster ${its}, but ${key} is ${shown(vault[key])} in ${global}: no identity trusts the pods, and nothing would be ` +
+          `backed up. Set ${key} of ${global} to ${its}.`,
+      ];
+};
+
 export const vaultsUsed: FilesRule = {
   kind: "files",
   name: "vaults-used",
@@ -107,6 +120,7 @@ export const vaultsUsed: FilesRule = {
                   `${key} is ${shown(region[key])} in ${stack} and ${shown(vault[key])} in ${global}: ${stack} would look for its secrets ` +
                   "where nobody puts them, or find another environment's. Give both the same value.",
               ),
+            ...trusted(stack, region, global, vault),
           ]),
       ),
 };

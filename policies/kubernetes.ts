@@ -101,7 +101,7 @@ export const clusterIdentified: ResourceRule = {
   check: ({ type, props }) =>
     type === "pulumi:providers:kubernetes" && !props["clusterIdentifier"]
       ? "clusterIdentifier is not set: another kubeconfig would mean another cluster, and Pulumi would delete by name what it has just " +
-        "made (docs/decisions/0006). Set it to the region, with its generation where the stack makes the cluster."
+        "made (docs/decisions/0006). Set it to the region."
       : undefined,
 };
 

@@ -2,10 +2,10 @@ import { log } from "@pulumi/pulumi";
 import { ApplicationTier } from "../components/applicationTier";
 import { BackupResults } from "../components/backupResults";
 import { BackupVerify } from "../components/backupVerify";
+import { kubernetesCluster } from "../components/kubernetesCluster";
 import { LogicalBackup } from "../components/logicalBackup";
 import { MarimoNamespace } from "../components/marimoNamespace";
 import { PostgresCluster } from "../components/postgresCluster";
-import { regionCluster } from "../components/regionCluster";
 import { SharedSecrets } from "../components/sharedSecrets";
 import type { RegionConfig } from "../config";
 import { applicationInWords, noApplicationInWords } from "../domain/application";
@@ -14,8 +14,8 @@ import { roleInWords } from "../domain/role";
 
 /** One region, primary or standby: everything in it can be lost, and built again from git and the vaults. */
 export const region = (config: RegionConfig) => {
-  const cluster = regionCluster({ ...config.cluster, region: config.region });
-  const inCluster = { providers: [cluster] };
+  const cluster = kubernetesCluster({ ...config.cluster, region: config.region });
+  const inCluster = { providers: [cluster.provider] };
 
   void log.info(roleInWords({ ...config, ...config.postgres }));
 
@@ -29,6 +29,8 @@ export const region = (config: RegionConfig) => {
       namespaceName: config.namespace,
       region: config.region,
       ...config.postgres,
+      storageClass: config.postgres.storageClass ?? cluster.storageClass,
+      loadBalancerAnnotations: cluster.loadBalancerAnnotations,
       role: config.role,
       repositories: config.repositories,
       restoreFrom: config.restoreFrom,

@@ -308,6 +308,11 @@ const bad: Record<string, [string, Change, RegExp][]> = {
       configured("primary", { awsAccount: "999999999999" }),
       /awsAccount is "9+" in primary and "123456789012" in global.*where nobody puts them/,
     ],
+    [
+      "a cluster that nobody trusts",
+      configured("primary", { clusterName: "other" }),
+      /primary makes the cluster eu-central-1\/other, but eksCluster is "eu-central-1\/marimo" in global.*nothing would be backed up/,
+    ],
   ],
   "environments-apart": [
     [

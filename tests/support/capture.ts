@@ -88,7 +88,7 @@ const showSecrets = (value: unknown): unknown => {
 };
 
 /** What the plugins compute; recognisable, so that a test sees where it ends up. */
-const computed = (type: string, name: string): Record<string, string> => {
+const computed = (type: string, name: string): Record<string, unknown> => {
   switch (type) {
     case "random:index/randomPassword:RandomPassword":
       return { result: `<password ${name}>` };
@@ -101,6 +101,10 @@ const computed = (type: string, name: string): Record<string, string> => {
       return { certPem: `<certificate ${name}>` };
     case "aws:kms/key:Key":
       return { arn: `<ARN ${name}>`, keyId: `<ID ${name}>` };
+    case "aws:eks/cluster:Cluster":
+      return { endpoint: `https://${name}.example`, certificateAuthority: { data: `<authority ${name}>` } };
+    case "gcp:container/cluster:Cluster":
+      return { controlPlaneEndpointsConfig: { dnsEndpointConfig: { endpoint: `${name}.example` } } };
     case "gcp:serviceaccount/account:Account":
       return { name: `<account ${name}>`, email: `<e-mail ${name}>`, member: `<member ${name}>` };
     case "gcp:projects/iAMCustomRole:IAMCustomRole":

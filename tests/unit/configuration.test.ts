@@ -27,6 +27,10 @@ const followed = {
   }),
 };
 const escrow = { secretsFrom: "escrow", awsAccount: "123456789012", gcpProject: "example-project" };
+const eks = {
+  ...{ cluster: "eks", awsAccount: "123456789012", clusterApiFrom: "192.0.2.0/24" },
+  clusterAdmins: "arn:aws:iam::123456789012:role/deploy,arn:aws:iam::123456789012:user/anna",
+};
 const secrets = Object.entries(regionKeys)
   .filter(([, key]) => (key as Key<unknown>).secret)
   .map(([name]) => name);
@@ -59,6 +63,12 @@ describe("configuration of a region", () => {
     assert.ok(repositoryCipher && sharedSecrets);
     assert.deepEqual(faultsOf({ ...open, ...pair, ...escrow }), []);
     assert.deepEqual(faultsOf({ ...open, secretsFrom: "escrow", gcpProject: "example-project" }), []);
+  });
+
+  it("takes a cluster that the stack makes", () => {
+    assert.deepEqual(faultsOf({ ...good, ...eks }), []);
+    assert.deepEqual(faultsOf({ ...good, region: "europe-west4", cluster: "gke", gcpProject: "example-project" }), []);
+    assert.equal(String(parse(good).clusterNetwork), "10.64.0.0/16");
   });
 
   it("takes a region that another one follows", () => {
@@ -144,6 +154,27 @@ describe("configuration of a region", () => {
       escrow,
       /repositoryCipher is set, but secretsFrom is escrow.*nobody could tell.*config rm marimo-dr:repositoryCipher/,
     ],
+    [
+      "a cluster in the other cloud's region",
+      { ...eks, region: "europe-west4" },
+      /region is "europe-west4", but cluster is eks.*a region of AWS.*set marimo-dr:region 'eu-central-1'/,
+    ],
+    [
+      "a cluster of nobody",
+      { ...eks, clusterAdmins: undefined },
+      /clusterAdmins is not set.*nobody could put anything/,
+    ],
+    [
+      "a cluster that nobody or everybody reaches",
+      { ...eks, clusterApiFrom: undefined },
+      /clusterApiFrom is not set, but cluster is eks.*open to nobody, or to the whole Internet/,
+    ],
+    ["a cluster of no account", { ...eks, awsAccount: undefined }, /awsAccount is not set, but cluster is eks/],
+    ["two zones", { clusterZones: "a,b" }, /clusterZones is "a,b".*three zones/],
+    ["a zone twice", { clusterZones: "a,b,b" }, /clusterZones is "a,b,b".*three zones/],
+    ["a small network", { clusterNetwork: "10.0.0.0/24" }, /clusterNetwork is "10.0.0.0\/24".*from \/16 to \/20/],
+    ["others' addresses", { clusterNetwork: "8.8.0.0/16" }, /clusterNetwork is "8.8.0.0\/16".*private range/],
+    ["half a network", { clusterNetwork: "10.64.1.0/16" }, /clusterNetwork is "10.64.1.0\/16"/],
     ["empty role", { role: "" }, /marimo-dr:role is not set/],
     ["unknown role", { role: "leader" }, /role is "leader".*primary, standby/],
     [

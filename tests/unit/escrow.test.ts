@@ -56,7 +56,7 @@ describe("reading the escrow", function () {
   });
   afterEach(() => {
     for (const server of servers.splice(0)) server.close();
-    for (const name of Object.keys(process.env)) if (!(name in kept)) delete process.env[name];
+    for (const name of Object.keys(process.env)) if (!(name in kept)) Reflect.deleteProperty(process.env, name);
     Object.assign(process.env, kept);
   });
 
