@@ -117,6 +117,11 @@ export const permissions: readonly Permission[] = [
     reason: "Writes dumps and reads them back to compare checksums. The store expires them, not the job",
   },
   {
+    ...{ id: "evidence", duty: "dumps", cloud: "aws", place: { folders: ["evidence"] } },
+    actions: ["s3:PutObject"],
+    reason: "Keeps the result of each run",
+  },
+  {
     ...{ id: "key", duty: "dumps", cloud: "aws", place: "key" },
     actions: ["kms:Decrypt", "kms:GenerateDataKey"],
     reason: "The bucket encrypts with the vault's key; uploads in parts also decrypt",
@@ -130,6 +135,11 @@ export const permissions: readonly Permission[] = [
     ...{ id: "dumps", duty: "dumps", cloud: "gcp", place: { folders: ["dumps"] } },
     actions: ["storage.objects.create", "storage.objects.get"],
     reason: "Writes dumps, each under a name of its own, and reads them back. It can overwrite and delete none",
+  },
+  {
+    ...{ id: "evidence", duty: "dumps", cloud: "gcp", place: { folders: ["evidence"] } },
+    actions: ["storage.objects.create"],
+    reason: "Keeps the result of each run",
   },
 
   { id: "list", duty: "verify", cloud: "aws", actions: ["s3:ListBucket"], place: "bucket", reason: notFound },

@@ -97,6 +97,29 @@ describe("configuration of a region", () => {
     ["open for nobody", { replicationService: "NodePort" }, /otherRegion is not set, but replicationService/],
     ["no such port", { ...followed, otherRegion: "db.other.example.com:65536" }, /otherRegion is ".*:65536"/],
     ["secrets that are none", { ...followed, sharedSecrets: "{}" }, /sharedSecrets does not fit/],
+    [
+      "an off-site place of no kind",
+      { offSite: "/mnt/usb" },
+      /offSite is "\/mnt\/usb".*https:\/\/HOST\/BUCKET.*claim:NAME/,
+    ],
+    ["an off-site bucket without TLS", { offSite: "http://s3.example.com/copies" }, /offSite is "http:/],
+    [
+      "an off-site bucket without its key",
+      { offSite: "https://s3.example.com/copies", offSiteAccessKey: "key" },
+      /offSiteSecretKey is not set, but offSite is a bucket.*set --secret marimo-dr:offSiteSecretKey/,
+    ],
+    [
+      "the vault as the off-site place",
+      {
+        s3Endpoint: "s3.example.com",
+        offSite: `https://s3.example.com/${good["s3Bucket"]}`,
+        offSiteAccessKey: "key",
+        offSiteSecretKey: "secret",
+      },
+      /offSite is the bucket of the vault.*lost with the first/,
+    ],
+    ["dumps that go at once", { localDumpDays: "0" }, /localDumpDays is "0".*1 to 3650/],
+    ["no room for dumps", { backupStorage: "50G" }, /backupStorage is "50G".*1Gi or more/],
     ["empty role", { role: "" }, /marimo-dr:role is not set/],
     ["unknown role", { role: "leader" }, /role is "leader".*primary, standby/],
     [

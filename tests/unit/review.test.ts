@@ -70,6 +70,7 @@ describe("the review of a plan", () => {
     const findings = await changing("secondary", { "marimo-dr:role": "primary" });
     assert.match(findings[0] ?? "", /^danger RPO: This region becomes the one that takes writes\..*is lost, unless/);
     assert.deepEqual(findings.slice(1), [
+      'better RTO: postgres-backup runs here from now on, at "0 2 * * *" UTC.',
       'better RTO: postgres-basebackup-diff runs here from now on, at "0 2 * * 1,2,3,4,5,6" UTC.',
       'better RTO: postgres-basebackup-full runs here from now on, at "0 2 * * 0" UTC.',
     ]);
@@ -78,7 +79,7 @@ describe("the review of a plan", () => {
   it("a demotion: nobody takes writes until the other one does", async () => {
     const [first, ...rest] = await changing("primary", { "marimo-dr:role": "standby" });
     assert.match(first ?? "", /^danger RTO: This region stops taking writes.*nobody takes writes/);
-    assert.equal(rest.filter((text) => /no longer runs here/.test(text)).length, 2);
+    assert.equal(rest.filter((text) => /no longer runs here/.test(text)).length, 3);
   });
 
   it("a shorter retention, in each vault, and a longer one", async () => {
