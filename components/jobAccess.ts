@@ -11,6 +11,8 @@ export interface JobAccessArgs {
   readonly namespace: Input<string>;
   readonly duty: Exclude<Duty, "archive">;
   readonly identities: Identities;
+  /** ConfigMaps that its jobs read beside the results. @default none */
+  readonly reads?: readonly string[];
 }
 
 /** Who a duty's jobs are: in the clouds by the annotations of their service account, in the cluster by what every job must tell. */
@@ -34,6 +36,9 @@ export class JobAccess extends ComponentResource {
         rules: [
           { apiGroups: [""], resources: ["configmaps"], resourceNames: [jobs.results], verbs: ["get", "patch"] },
           { apiGroups: [""], resources: ["events"], verbs: ["create"] },
+          ...(args.reads
+            ? [{ apiGroups: [""], resources: ["configmaps"], resourceNames: [...args.reads], verbs: ["get"] }]
+            : []),
         ],
       },
       { parent: this },

@@ -1,7 +1,7 @@
 import type { CronJob } from "@pulumi/kubernetes/batch/v1/cronJob";
 import { PersistentVolumeClaim } from "@pulumi/kubernetes/core/v1/persistentVolumeClaim";
 import { Secret } from "@pulumi/kubernetes/core/v1/secret";
-import { ComponentResource, type ComponentResourceOptions, type Input } from "@pulumi/pulumi";
+import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
 import { Duration } from "../domain/duration";
 import { type DumpSettings, jobs } from "../domain/jobs";
 import { memberHost, memberPods, names } from "../domain/names";
@@ -57,6 +57,8 @@ const runningDeadline = Duration.hours(6);
  */
 export class LogicalBackup extends ComponentResource {
   readonly cronJob: CronJob;
+  /** Names of the Secrets by which the off-site place is reached; none where it needs no key. */
+  readonly offSiteSecrets: readonly Output<string>[];
 
   constructor(componentName: string, args: LogicalBackupArgs, opts?: ComponentResourceOptions) {
     super("marimo:dr:LogicalBackup", componentName, {}, opts);
@@ -96,6 +98,7 @@ export class LogicalBackup extends ComponentResource {
         },
         child,
       );
+    this.offSiteSecrets = offSiteKey ? [offSiteKey.metadata.name] : [];
     const settings: DumpSettings = {
       region: args.region,
       namespace: args.namespaceName,
@@ -136,7 +139,7 @@ export class LogicalBackup extends ComponentResource {
             settings,
             mounts,
             environment: [fromSecretKey("PGPASSWORD", names.secrets, "DB_PASSWORD")],
-            secrets: offSiteKey ? [offSiteKey.metadata.name] : [],
+            secrets: this.offSiteSecrets,
             // Postgres comes first where both want the node's time: see `background`.
             resources: { requests: { cpu: "10m", memory: "128Mi" }, limits: { cpu: "2", memory: "512Mi" } },
           }),

@@ -102,6 +102,9 @@ export const fromClaim = (name: string, claimName: string, mountPath: string): M
   mount: { name, mountPath },
 });
 
+/** The same, for whoever must not change it. */
+export const readOnly = ({ volume, mount }: Mounted): Mounted => ({ volume, mount: { ...mount, readOnly: true } });
+
 export const scratch = (name: string, mountPath: string, sizeLimit: string): Mounted => ({
   volume: { name, emptyDir: { sizeLimit } },
   mount: { name, mountPath },

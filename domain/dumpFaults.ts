@@ -92,7 +92,11 @@ const goodElsewhere = (name: string, here: string, read: readonly DumpPlaceRead[
     .filter(({ place, dumps }) => place !== here && dumps.some((dump) => dump.name === name && dump.good))
     .map(({ place }) => place);
 
-const problemFaults = ({ name, problems }: DumpRead, { place, folder }: DumpPlaceRead, read: readonly DumpPlaceRead[]) =>
+const problemFaults = (
+  { name, problems }: DumpRead,
+  { place, folder }: DumpPlaceRead,
+  read: readonly DumpPlaceRead[],
+) =>
   problems.map(({ file, what, kind }): Fault => {
     const where = `${place}: ${folder}${file}`;
     if (kind === "unread") {
@@ -138,7 +142,8 @@ const lackingFault = ({ place, dumps }: DumpPlaceRead, read: readonly DumpPlaceR
   const age = ({ time }: DumpRead) => (seen.now.getTime() - time.getTime()) / 1000;
   // One that the store will expire today may be gone there already.
   const wanted = local.dumps.filter(
-    (dump) => dump.good && age(dump) > copiedAfter.seconds && age(dump) < seen.storeTime.seconds - Duration.days(1).seconds,
+    (dump) =>
+      dump.good && age(dump) > copiedAfter.seconds && age(dump) < seen.storeTime.seconds - Duration.days(1).seconds,
   );
   const lacking = wanted.filter(({ name }) => !dumps.some((dump) => dump.name === name)).map(({ name }) => name);
   if (lacking.length === 0) return [];

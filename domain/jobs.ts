@@ -43,6 +43,12 @@ export interface DumpSettings extends JobSettings {
   readonly storeSeconds: number;
 }
 
+/** What the daily verification is told. */
+export interface VerifySettings extends JobSettings {
+  /** How long dumps stay in the stores and off-site, in seconds. */
+  readonly storeSeconds: number;
+}
+
 /** Something that a person must look at. */
 export interface Fault {
   /** What is wrong, and what follows. */
@@ -55,7 +61,12 @@ export interface Fault {
 /** Numbers of a result that become metrics, each as `marimo_backup_NAME{job}`; with what they mean. */
 export const measures = {
   seconds: "Length of the newest run.",
-  bytes: "Size of what the newest run made or read.",
+  bytes: "Size of the dumps that the newest run made or read.",
+  damaged_files: "Damaged or missing files that the newest run found in all places.",
+  newest_point_timestamp_seconds:
+    "Newest moment to which the base backups and WAL that the newest run found good lead.",
+  newest_backup_timestamp_seconds: "End of the newest base backup that can be restored.",
+  newest_dump_timestamp_seconds: "Beginning of the newest dump that is good in some place.",
 } as const satisfies Record<string, string>;
 export type Measure = keyof typeof measures;
 

@@ -20,6 +20,9 @@ export const labels = {
 /** Patroni's ConfigMap that holds the settings all members share. It exists under this name by Patroni's own rule. */
 export const sharedSettingsName = `${names.statefulSet}-config`;
 
+/** Patroni's note of who leads, in whose annotation `optime` the leader tells every few seconds where its WAL is, in bytes. */
+export const leaderConfigMap = `${names.statefulSet}-leader`;
+
 /** All objects in which Patroni keeps its state; their names are Patroni's own rule. */
 export const patroniConfigMaps = ["config", "leader", "failover", "sync"].map((part) => `${names.statefulSet}-${part}`);
 

@@ -103,6 +103,9 @@ export const renderMemberConfiguration = (args: PgBackRestArgs): string =>
     },
   });
 
+/** `pgbackrest.conf` of a pod that reads the repositories and knows no database. */
+export const renderReaderConfiguration = (args: PgBackRestArgs): string => render({ global: globalOptions(args) });
+
 export interface BackupJobArgs extends PgBackRestArgs {
   readonly members: number;
   readonly namespace: string;

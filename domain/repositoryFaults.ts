@@ -87,7 +87,7 @@ const fileFault = (one: Found, known: Known, look: Look): Fault => {
       return {
         what: `${one.why}. A restore goes on without it, and has nothing to fall back on`,
         where,
-        remedy: `${takeBackup(look)}: it writes those of the whole repository anew. One of a base backup stays until that expires`,
+        remedy: copyOver(one.path),
       };
     case "damaged":
     case "missing":
@@ -124,10 +124,16 @@ const backupFault = (one: Found, label: string, known: Known, look: Look): Fault
   };
 };
 
+/** pgBackRest keeps such files twice, with the same content. */
+const copyOver = (path: string): string => {
+  const twin = path.endsWith(".copy") ? path.replace(/\.copy$/, "") : `${path}.copy`;
+  return `Copy ${twin.slice(twin.lastIndexOf("/") + 1)} over it in the bucket: they hold the same (${page})`;
+};
+
 const infoFault = (one: Found, known: Known, look: Look): Fault => ({
   what: `it is ${one.kind} (${one.why}). pgBackRest reads its copy instead, while that is good`,
   where: placeOf(one.path, known, look),
-  remedy: `${takeBackup(look)}, which writes both anew. If pgBackRest refuses, ${page} has the way by hand`,
+  remedy: copyOver(one.path),
 });
 
 const gapFault = (gap: Gap, known: Known, look: Look): Fault => {

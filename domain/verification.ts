@@ -82,7 +82,7 @@ const standing = ({ verifications, archives }: RepositorySeen): Found[] => {
   const found = new Map<string, Found>();
   const note = (complaint: Complaint) => {
     const [label, segment] = [labelOf(complaint.path), segmentOf(complaint.path)];
-    found.set(complaint.path, { ...complaint, label, segment });
+    if (!found.has(complaint.path)) found.set(complaint.path, { ...complaint, label, segment });
   };
   for (const complaint of verifications.flatMap(({ complaints }) => complaints)) {
     const [label, segment] = [labelOf(complaint.path), segmentOf(complaint.path)];
@@ -153,7 +153,7 @@ export const judge = ({ repositories, ...look }: Seen): Judgement => {
       facts: factsOf(seen, archive, answer),
       newest: newer(answer?.newest, archive && restorable(helpedBy(archive, others)).newest),
       backups: archive && answer ? goodBackups(archive, answer) : [],
-      damaged: found.filter(isDamage).length,
+      damaged: found.filter(({ kind }) => kind !== "unread").length,
     };
   });
   const unseen = repositories.flatMap((one): Fault[] => {

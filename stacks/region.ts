@@ -1,5 +1,6 @@
 import { log } from "@pulumi/pulumi";
 import { BackupResults } from "../components/backupResults";
+import { BackupVerify } from "../components/backupVerify";
 import { LogicalBackup } from "../components/logicalBackup";
 import { MarimoNamespace } from "../components/marimoNamespace";
 import { PostgresCluster } from "../components/postgresCluster";
@@ -43,7 +44,7 @@ export const region = (config: RegionConfig) => {
   // Both regions share the vaults, and the one that takes writes fills them.
   if (config.role === "primary") {
     new BackupResults("backup-results", { namespace: namespace.name, image: config.postgres.image }, inCluster);
-    new LogicalBackup(
+    const dumps = new LogicalBackup(
       "dumps",
       {
         namespace: namespace.name,
@@ -59,6 +60,24 @@ export const region = (config: RegionConfig) => {
         storageClass: config.postgres.storageClass,
       },
       { ...inCluster, dependsOn: postgres },
+    );
+    new BackupVerify(
+      "verify",
+      {
+        namespace: namespace.name,
+        namespaceName: config.namespace,
+        region: config.region,
+        image: config.postgres.image,
+        repositories: config.repositories,
+        repositoryPath: config.repositoryPath,
+        retention: config.retention,
+        stores: postgres.stores,
+        identities: config.identities,
+        storeTime: config.dumps.storeTime,
+        offSite: config.dumps.offSite,
+        offSiteSecrets: dumps.offSiteSecrets,
+      },
+      { ...inCluster, dependsOn: dumps },
     );
   }
 

@@ -1,5 +1,17 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { connect } from "node:tls";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -29,7 +41,7 @@ const vaults = {
 } as const;
 const vaultNames: readonly VaultName[] = ["s3", "gcs"];
 
-const repositories: readonly Repository[] = [
+export const repositories: readonly Repository[] = [
   {
     name: "s3",
     bucket: vaults.s3.bucket,
@@ -271,6 +283,25 @@ export const files = (name: VaultName, path: string): string[] =>
 
 export const removeFile = (name: VaultName, path: string): void => {
   rmSync(store(name, path), { recursive: true });
+};
+
+export const writeFile = (name: VaultName, path: string, content: string | Buffer): void => {
+  mkdirSync(dirname(store(name, path)), { recursive: true });
+  writeFileSync(store(name, path), content);
+};
+
+/** Changes one bit of a file of a vault, without its server. @param at the byte; by default in the middle */
+export const flipBit = (name: VaultName, path: string, at?: number): void => {
+  const handle = openSync(store(name, path), "r+");
+  try {
+    const byte = Buffer.alloc(1);
+    const position = at ?? Math.floor(fstatSync(handle).size / 2);
+    readSync(handle, byte, 0, 1, position);
+    byte[0] = (byte[0] ?? 0) ^ 1;
+    writeSync(handle, byte, 0, 1, position);
+  } finally {
+    closeSync(handle);
+  }
 };
 
 /** Builds images, unless the lab has them, and returns their names. */

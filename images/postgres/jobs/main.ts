@@ -4,6 +4,7 @@ import { messageOf, say } from "../log";
 const commands: Record<string, () => Promise<number>> = {
   dump: async () => (await import("./dump.js")).dump(),
   load: async () => (await import("./load.js")).load(),
+  verify: async () => (await import("./verify.js")).verify(),
   metrics: async () => (await import("./metrics.js")).metrics(),
 };
 

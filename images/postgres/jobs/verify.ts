@@ -49,6 +49,6 @@ const work = async (settings: VerifySettings, findings: Findings): Promise<void>
 
 /** Reads all backups in all places, and says what can be restored from them. */
 export const verify = (): Promise<number> => {
-  const settings = readSettings<VerifySettings>();
+  const settings = readSettings() as VerifySettings;
   return runJob("verify", settings, (findings) => work(settings, findings));
 };

@@ -57,7 +57,9 @@ const readDump = async ({ place, folder }: DumpPlace, dump: FoundDump): Promise<
   const lacking = (["checksum", "meta", "dump"] as const).filter((part) => !parts.has(part));
   if (lacking.length > 0 && isYoung) return undefined;
   for (const part of lacking) {
-    damaged(files[part])(part === "checksum" ? "it is missing, and without it nothing proves the dump" : "it is missing");
+    damaged(files[part])(
+      part === "checksum" ? "it is missing, and without it nothing proves the dump" : "it is missing",
+    );
   }
   const read = async <T>(file: string, action: (path: string) => Promise<T>): Promise<T | undefined> => {
     try {
@@ -65,14 +67,20 @@ const readDump = async ({ place, folder }: DumpPlace, dump: FoundDump): Promise<
     } catch (error) {
       // Removed by age since it was listed.
       if (error instanceof NotThere) damaged(file)("it was there, and is gone");
-      else problems.push({ file, what: `it could not be read, so nothing is known of it: ${messageOf(error)}`, kind: "unread" });
+      else
+        problems.push({
+          file,
+          what: `it could not be read, so nothing is known of it: ${messageOf(error)}`,
+          kind: "unread",
+        });
       return undefined;
     }
   };
   const text = (file: string) => read(file, (path) => readText(place, path));
   const checksumText = parts.has("checksum") ? await text(files.checksum) : undefined;
   const meta = parts.has("meta") ? await text(files.meta) : undefined;
-  const checksum = checksumText === undefined ? undefined : parsed(parseChecksum, checksumText, damaged(files.checksum));
+  const checksum =
+    checksumText === undefined ? undefined : parsed(parseChecksum, checksumText, damaged(files.checksum));
   const told = meta === undefined ? undefined : parsed(parseMeta, meta, damaged(files.meta));
   if (checksum && checksum.file !== files.dump) damaged(files.checksum)(`it is damaged: it is for ${checksum.file}`);
   const found = parts.has("dump") ? await read(files.dump, (path) => sumOf(place, path)) : undefined;
@@ -99,10 +107,10 @@ export const readDumps = async (target: DumpPlace): Promise<DumpPlaceRead> => {
   const { place, folder } = target;
   const about = { place: place.name, folder };
   try {
+    say(`stage: reading the dumps in ${place.name}`);
     const kept = await place.list(folder);
     const dumps: DumpRead[] = [];
     for (const dump of findDumps(kept.map(({ path, ...rest }) => ({ file: basename(path), ...rest })))) {
-      say(`stage: reading ${dump.name} in ${place.name}`);
       const read = await readDump(target, dump);
       if (read) dumps.push(read);
     }

@@ -2,7 +2,12 @@ import { isUtf8 } from "node:buffer";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Archive, restorable } from "../../../../domain/archive";
 import { names } from "../../../../domain/names";
-import { type Complaint, isDamageCode, parseVerification, type Verification } from "../../../../domain/pgbackrestVerify";
+import {
+  type Complaint,
+  isDamageCode,
+  parseVerification,
+  type Verification,
+} from "../../../../domain/pgbackrestVerify";
 import type { RepositoryName } from "../../../../domain/repository";
 import type { RepositorySeen, RepositoryUnseen } from "../../../../domain/verification";
 import { segmentAt, segmentName } from "../../../../domain/wal";
@@ -28,10 +33,11 @@ const checkInfoFiles = async (repository: RepositoryName): Promise<Complaint[]> 
   const found = files.map(async (path): Promise<Complaint[]> => {
     const { code, stdout, stderr } = await pgbackrest(repository, ["repo-get", path.replace("/", `/${names.stanza}/`)]);
     if (code === 0 && isUtf8(stdout) && !stdout.includes(0)) return [];
-    if (code === 0) return [{ path, kind: "damaged", why: "it is no text" }];
+    const kind = path.endsWith(".copy") ? "spare" : "damaged";
+    if (code === 0) return [{ path, kind, why: "it is damaged: it holds what is no text" }];
     // 1: there is no such file, of which `verify` tells.
     if (code === 1) return [];
-    return [{ path, kind: isDamageCode(code) ? "damaged" : "unread", why: inOneLine(stderr) }];
+    return [{ path, kind: isDamageCode(code) ? kind : "unread", why: inOneLine(stderr) }];
   });
   return (await Promise.all(found)).flat();
 };
@@ -45,7 +51,7 @@ const verifyInParts = async (repository: RepositoryName, archives: readonly Arch
   for (const archive of archives) complaints.push(...(await checkSegments(archive)));
   const segments = archives.reduce((total, archive) => total + archive.segments.size, 0);
   const damaged = new Set(complaints.map(({ path }) => path));
-  const parts = [{ ...nothing, complaints, checked: { segments, files: 0 } }];
+  const parts: Verification[] = [{ ...nothing, complaints, checked: { segments, files: 0 } }];
   for (const { backups, segments } of archives) {
     for (const { label, timeline, first } of backups) {
       const part = await verify(repository, `--set=${label}`);

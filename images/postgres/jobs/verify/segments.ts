@@ -12,6 +12,9 @@ import { inOneLine, quiet } from "../pgbackrest";
 /** How many segments are read at once. */
 const atOnce = 2;
 
+/** pgBackRest's status where its reader went away; it is the same where there is no such file. */
+const lostReader = 1;
+
 /** Waits for a program's end. @returns its status and what it said on stderr */
 const endOf = async (child: ChildProcessWithoutNullStreams): Promise<{ code: number; said: string }> => {
   let said = "";
@@ -34,8 +37,9 @@ const checkSegment = async (repository: RepositoryName, path: string): Promise<C
   const [got, unpacked] = await ends;
   const found = hash.digest("hex");
   const complaint = (kind: Complaint["kind"], why: string): Complaint => ({ path: `archive/${path}`, kind, why });
-  if (unpacked.code !== 0 && got.code === 0) return complaint("damaged", unpacked.said);
-  if (got.code !== 0) return complaint(isDamageCode(got.code) ? "damaged" : "unread", got.said);
+  if (![0, lostReader].includes(got.code)) return complaint(isDamageCode(got.code) ? "damaged" : "unread", got.said);
+  if (unpacked.code !== 0) return complaint("damaged", unpacked.said);
+  if (got.code !== 0) return complaint("missing", "file missing");
   return basename(path).includes(found) ? undefined : complaint("damaged", `invalid checksum ${found}`);
 };
 
