@@ -15,8 +15,8 @@ const plain = /^[A-Za-z_][A-Za-z0-9_$]{0,62}$/;
 /** @throws RangeError when it is none */
 export const parseTableName = (text: string): TableName => {
   const parts = text.split(".");
-  const [schema, table] = parts.length === 1 ? ["public", parts[0]] : parts;
-  if (parts.length > 2 || schema === undefined || table === undefined || !plain.test(schema) || !plain.test(table)) {
+  const [schema = "", table = ""] = parts.length === 1 ? ["public", text] : parts;
+  if (parts.length > 2 || !plain.test(schema) || !plain.test(table)) {
     throw new RangeError(`"${text}" is no table: it must be TABLE or SCHEMA.TABLE, without quotes`);
   }
   return { schema, table };

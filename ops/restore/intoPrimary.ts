@@ -29,7 +29,7 @@ export const roomFault = async (region: Region, leader: string, databaseBytes: n
 
 /**
  * The scratch database's content, put in the living one's place: copied into a database beside it, compared, and swapped by name
- * (docs/decisions/0013-back-to-a-moment.md).
+ * (docs/decisions/0014-back-to-a-moment.md).
  */
 export const bringIntoPrimary = ({ region, leader, what, signal, tell }: IntoPrimary): Step => ({
   title: `${names.database}: ${what} takes the place of what is there, which is kept`,

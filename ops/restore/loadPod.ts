@@ -1,4 +1,3 @@
-import type { V1CronJob, V1PodSpec } from "@kubernetes/client-node";
 import { jobs } from "../../domain/jobs";
 import { afterwards, load, type LoadOrder, type LoadResult } from "../../domain/load";
 import { names } from "../../domain/names";
@@ -12,10 +11,27 @@ const dumpJob = "postgres-backup";
 const container = "load";
 const shownLines = 20;
 
+interface Named {
+  readonly name: string;
+}
+
+/** The part of a pod's manifest that is looked at; the rest is handed on. */
+interface PodSpec {
+  readonly containers: readonly (Named & {
+    readonly env?: readonly Named[];
+    readonly volumeMounts?: readonly Named[];
+  })[];
+  readonly volumes?: readonly (Named & { readonly persistentVolumeClaim?: { readonly claimName: string } })[];
+}
+
+interface CronJob {
+  readonly spec?: { readonly jobTemplate: { readonly spec?: { readonly template: { readonly spec?: PodSpec } } } };
+}
+
 /** @throws Error where the region makes no dumps */
-const dumpPod = async ({ objects, namespace }: Cluster): Promise<V1PodSpec> => {
+const dumpPod = async ({ objects, namespace }: Cluster): Promise<PodSpec> => {
   try {
-    const found = await objects.read<V1CronJob>({
+    const found: CronJob = await objects.read({
       apiVersion: "batch/v1",
       kind: "CronJob",
       metadata: { name: dumpJob, namespace },
@@ -54,7 +70,7 @@ export const startLoad = async (cluster: Cluster, args: LoadPodArgs): Promise<vo
     name: args.secret.variable,
     valueFrom: { secretKeyRef: { name: args.secret.name, key: "password" } },
   };
-  await cluster.objects.create({
+  const pod = {
     apiVersion: "v1",
     kind: "Pod",
     metadata: { name: args.name, namespace: cluster.namespace, labels: { app: "postgres-load" } },
@@ -88,8 +104,9 @@ export const startLoad = async (cluster: Cluster, args: LoadPodArgs): Promise<vo
           },
         },
       ],
-    } satisfies V1PodSpec,
-  } as never);
+    },
+  };
+  await cluster.objects.create(pod);
 };
 
 /** Keeps a scratch database's password where a pod of the region's namespace can be given it. */

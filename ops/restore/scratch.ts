@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { KubernetesObject, V1ContainerStatus, V1Pod } from "@kubernetes/client-node";
+import type { V1ContainerStatus, V1Pod } from "@kubernetes/client-node";
 import { z } from "zod";
 import { names } from "../../domain/names";
 import {
@@ -69,7 +69,7 @@ const namespaceManifest = (name: string): Manifest => ({
 /** Makes the scratch database's objects, with copies of what its restore reads of the region's namespace. */
 export const createScratch = async (from: Cluster, into: Cluster, args: ScratchArgs): Promise<void> => {
   const { namespace } = into;
-  const create = async (manifest: Manifest | KubernetesObject) => {
+  const create = async (manifest: Manifest) => {
     const { metadata } = manifest;
     await into.objects.create({ ...manifest, metadata: { ...metadata, namespace } });
   };
@@ -80,7 +80,7 @@ export const createScratch = async (from: Cluster, into: Cluster, args: ScratchA
     const where = { name, namespace: from.namespace };
     const { data } =
       kind === "Secret" ? await from.core.readNamespacedSecret(where) : await from.core.readNamespacedConfigMap(where);
-    await create({ apiVersion: "v1", kind, metadata: { name }, ...(data && { data }) } as KubernetesObject);
+    await create({ apiVersion: "v1", kind, metadata: { name }, ...(data && { data }) });
   }
   for (const manifest of scratchManifests(args)) await create(manifest);
 };
