@@ -211,6 +211,26 @@ describe("the writer's lease", () => {
       );
     });
 
+    it("is not taken before a renewal of the lease's last moment would have run out too", () => {
+      const held = { vault: "s3", term: 4, from: 0 } as const;
+      const states = (seconds: number) =>
+        writesOf(
+          { ...start("B"), held },
+          round([reading("s3", lease("B", 4, { state: "taking" })), reading("gcs", silentSince(seconds))]),
+        ).map(({ state }) => state);
+      assert.deepEqual(states(61), ["taking", "taking"]);
+      assert.deepEqual(states(62), ["writing", "taking"]);
+    });
+
+    it("is not taken by a half that was left to run out, for the other region may hold the other one so", () => {
+      const held = { vault: "s3", term: 4, from: 0 } as const;
+      const half = reading("s3", lease("B", 4, { state: "taking", readAt: storeNow - 28 }));
+      assert.deepEqual(
+        writesOf({ ...start("B"), held }, round([half, reading("gcs", silentSince(3600))])).map(({ state }) => state),
+        ["taking", "taking"],
+      );
+    });
+
     it("is not taken while another region renews the lease there", () => {
       assert.equal(
         takes((second) => silentSince(-second)),
