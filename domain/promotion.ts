@@ -63,6 +63,13 @@ const lostVaults = (fence: FenceStatus): { vault: Vault; error: string }[] =>
     return "error" in seen ? [{ vault, error: seen.error }] : [];
   });
 
+/** The vaults that can be read and didn't take a member's last write. */
+const refusingVaults = (fence: FenceStatus | undefined): { vault: Vault; error: string }[] =>
+  vaultNames.flatMap((vault) => {
+    const seen = fence?.vaults?.[vault];
+    return seen && "refuses" in seen && seen.refuses !== undefined ? [{ vault, error: seen.refuses }] : [];
+  });
+
 /** The lease that counts: of the latest term, and there the one that was renewed last. */
 const latestLease = (fence: FenceStatus): VaultLease | undefined =>
   leasesOf(fence)
@@ -122,6 +129,13 @@ export const planSwitchover = (target: Sight, other: Sight): Verdict => {
 
   for (const { vault, error } of lostVaults(target.fence)) {
     reasons.push(`${target.stack} can't read vault ${vault}, and a planned change needs both: ${error}`);
+  }
+  for (const { stack, fence } of [target, other]) {
+    for (const { vault, error } of refusingVaults(fence)) {
+      reasons.push(
+        `vault ${vault} takes no writes of ${stack}, and a planned change would wait for a minute: ${error}`,
+      );
+    }
   }
   const lease = latestLease(target.fence)?.lease;
   const isHandingOver = other.told === "standby" && lease?.state === "released";

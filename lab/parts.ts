@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { basename, delimiter, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import type { Engine } from "./engine";
 import { paths } from "./paths";
@@ -168,6 +168,15 @@ export async function installPackages(packages: readonly string[]): Promise<void
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   await run("apt-get", ["update"], { log: "packages", env });
   await run("apt-get", ["install", "--yes", "--no-install-recommends", ...packages], { log: "packages", env });
+}
+
+/** A file of a Debian package, which is installed if it is missing. @throws Error where there is no such file */
+export async function packagedFile(debianPackage: string, name: string): Promise<string> {
+  if (!(await isInstalled(debianPackage))) await installPackages([debianPackage]);
+  const files = (await run("dpkg-query", ["--listfiles", debianPackage], { log: "packages" })).split("\n");
+  const file = files.find((path) => basename(path) === name);
+  if (file === undefined) throw new Error(`Package ${debianPackage} has no file ${name}`);
+  return file;
 }
 
 /** Makes the folder of kernel modules where a machine without modules has none. */

@@ -28,10 +28,16 @@ const writerInWords = ({ writable, why, writer }: FenceStatus): string =>
 
 const vaultInWords = (seen: VaultStatus): string => {
   if ("error" in seen) return `doesn't answer: ${seen.error}`;
-  if (seen.lease === null) return "no lease";
+  const refuses = seen.refuses === undefined ? "" : `; takes no writes: ${seen.refuses}`;
+  if (seen.lease === null) return `no lease${refuses}`;
   const { holder, term, state } = seen.lease;
-  return `${holder ?? "nobody"}, term ${term}, ${state}, ${age(seen.ageSeconds ?? 0)} ago`;
+  return `${holder ?? "nobody"}, term ${term}, ${state}, ${age(seen.ageSeconds ?? 0)} ago${refuses}`;
 };
+
+/** As the fence's alarm `clock` has it. */
+const CLOCK_SECONDS = 60;
+const clockInWords = (ahead: number): string =>
+  `${age(Math.abs(ahead))} ${ahead > 0 ? "ahead of" : "behind"} the stores': set the clock of its nodes`;
 
 const behindLines = (lag: Lag | undefined): [string, string][] => (lag ? [["behind", lagInDetail(lag)]] : []);
 
@@ -43,6 +49,9 @@ export const sightLines = ({ told, fence, silence }: Sight): [string, string][] 
     : ([
         ["Postgres", postgresInWords(fence.postgres)],
         ["takes writes", writerInWords(fence)],
+        ...(Math.abs(fence.clockAheadSeconds ?? 0) > CLOCK_SECONDS
+          ? [["its clock", clockInWords(fence.clockAheadSeconds ?? 0)]]
+          : []),
         ...Object.entries(fence.vaults ?? {}).map(([name, seen]) => [`lease in ${name}`, vaultInWords(seen)]),
       ] as [string, string][])),
 ];

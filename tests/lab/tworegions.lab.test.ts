@@ -3,7 +3,7 @@ import { createRegion, destroyRegion } from "../../lab/regions";
 import { countAcknowledged } from "../../lab/workload/count";
 import { clock } from "../../lab/workload/ledger";
 import { startWriter } from "../../lab/workload/writer";
-import { ask, dissolvePair, isFollowed, makePair, type Region, secondary } from "./pair";
+import { ask, dissolvePair, fenceLog, isFollowed, makePair, type Region, secondary } from "./pair";
 import { goesOn, newLedger, primary, succeed, until } from "./region";
 
 const labelsOf = async ({ kubectl }: Region): Promise<string> =>
@@ -50,6 +50,9 @@ describe("Two regions", function () {
     await primary.archiveEverything();
     await until("the row is there", async () => (await ask(secondary, "SELECT count(*) FROM users")) === "2");
     assert.ok(!(await isFollowed(primary)));
+    await until("it calls for help", async () =>
+      /ALARM replication-lag: .*archive only/.test(await fenceLog(secondary)),
+    );
     await succeed(primary.up("--refresh"));
     await until("it streams", () => isFollowed(primary));
   });

@@ -109,6 +109,12 @@ describe("switchover", () => {
       writer,
       /vault s3/,
     ],
+    [
+      "needs both vaults to take writes",
+      standby(),
+      { ...writer, fence: fenceOf({ vaults: inBoth({ lease: lease(), ageSeconds: 2, refuses: "AccessDenied" }) }) },
+      /vault s3 takes no writes of primary, .*AccessDenied/,
+    ],
     ["needs both vaults configured", standby({ vaults: { gcs: { lease: lease() } } }), writer, /s3.*not among/],
     [
       "needs a target that streams",

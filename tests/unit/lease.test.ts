@@ -161,6 +161,99 @@ describe("the writer's lease", () => {
     assert.deepEqual(writesOf(start("B"), round(answers, { startedAt: 134, lost })), []);
   });
 
+  // A vault that answered and refused each write kept everybody from taking over, and no word counted, for it answers.
+  describe("with a vault that can be read and takes nothing", () => {
+    /** Rounds of B, one a second, of which S3 takes the writes and GCS none; returns when it became the writer, if it did. */
+    const takes = (
+      gcs: (second: number) => Lease,
+      s3 = lease("A", 3, { readAt: storeNow - 34 }),
+    ): number | undefined => {
+      let member = start("B");
+      let held = s3;
+      for (let second = 0; second < 120; second += 1) {
+        const given = round([reading("s3", held, second), reading("gcs", gcs(second), second)], {
+          startedAt: 100 + second,
+        });
+        const decision = decide(member, given, leaseTimes);
+        member = decision.member;
+        for (const write of decision.writes.filter(({ vault }) => vault === "s3")) {
+          held = write.lease;
+          member = written(member, write, leaseTimes);
+        }
+        if (mayAcknowledge(member, 100 + second)) return second;
+      }
+      return undefined;
+    };
+    const silentSince = (seconds: number, rest: Partial<Lease> = {}) =>
+      lease("A", 3, { readAt: storeNow - seconds, ...rest });
+
+    it("is taken with the other one, held for longer than a lease, when nobody can be the writer by the first", () => {
+      assert.equal(
+        takes(() => silentSince(34)),
+        36,
+      );
+      assert.equal(
+        takes(() => silentSince(0, { state: "released" })),
+        36,
+      );
+      assert.equal(
+        takes(() => silentSince(3600)),
+        36,
+      );
+    });
+
+    it("waits for two leases' time where the lease that can't be overwritten is young", () => {
+      // The half is begun when that one has run out, and held then.
+      const s3 = lease("A", 3, { state: "released" });
+      assert.equal(
+        takes(() => silentSince(0), s3),
+        70,
+      );
+    });
+
+    it("is not taken before a renewal of the lease's last moment would have run out too", () => {
+      const held = { vault: "s3", term: 4, from: 0 } as const;
+      const states = (seconds: number) =>
+        writesOf(
+          { ...start("B"), held },
+          round([reading("s3", lease("B", 4, { state: "taking" })), reading("gcs", silentSince(seconds))]),
+        ).map(({ state }) => state);
+      assert.deepEqual(states(61), ["taking", "taking"]);
+      assert.deepEqual(states(62), ["writing", "taking"]);
+    });
+
+    it("is not taken by a half that was left to run out, for the other region may hold the other one so", () => {
+      const held = { vault: "s3", term: 4, from: 0 } as const;
+      const half = reading("s3", lease("B", 4, { state: "taking", readAt: storeNow - 28 }));
+      assert.deepEqual(
+        writesOf({ ...start("B"), held }, round([half, reading("gcs", silentSince(3600))])).map(({ state }) => state),
+        ["taking", "taking"],
+      );
+    });
+
+    it("is not taken while another region renews the lease there", () => {
+      assert.equal(
+        takes((second) => silentSince(-second)),
+        undefined,
+      );
+    });
+
+    it("is not taken where an operator's word made the other region the writer by that vault alone", () => {
+      assert.equal(
+        takes(() => silentSince(3600, { without: "s3" })),
+        undefined,
+      );
+    });
+
+    it("keeps its term meanwhile, so that an operator's word on it can hold", () => {
+      const half = [reading("s3", lease("B", 4, { state: "taking" })), reading("gcs", silentSince(60))];
+      assert.deepEqual(
+        writesOf(start("B"), round(half)).map(({ term }) => term),
+        [4, 4],
+      );
+    });
+  });
+
   it("is taken at once in a lost vault that returns; the old writer stops when it sees the new one", () => {
     const alone: Member = { ...writer, without: "gcs" };
     const back = [reading("s3", lease("B", 4, { without: "gcs" })), reading("gcs", lease("A", 3))];

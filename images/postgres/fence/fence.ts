@@ -528,11 +528,16 @@ export class Fence {
   /** Decision 7: one vault is enough where the other one can be read, and nobody can be the writer by it any more. */
   private waitsToBeAlone(refusing: Vault, errors: string): string {
     const { held, other } = this.keeper;
-    const age = other?.vault === refusing && other.lease.state !== "released" ? other.ageSeconds : Infinity;
+    const refuses = `vault ${refusing} can be read, and does not take the lease (${errors})`;
+    const there = other?.vault === refusing && other.lease.state !== "released" ? other : undefined;
+    if (there !== undefined && there.lease.without !== null) {
+      return `${refuses}. By an operator's word region ${there.lease.holder ?? ""} has it alone, so it is needed: ${repair(refusing)}`;
+    }
+    const age = there?.ageSeconds ?? Infinity;
     const seconds = Math.max(takerSeconds() - (held?.seconds ?? 0), outlivedSeconds() - age, 0);
     return (
-      `vault ${refusing} can be read, and does not take the lease (${errors}). No word on it is needed: this region goes on by the ` +
-      `other vault in ${seconds.toFixed(0)} s, if no other region renews its lease in ${refusing} until then. Meanwhile, ${repair(refusing)}`
+      `${refuses}. No word on it is needed: this region goes on by the other vault in ${seconds.toFixed(0)} s, if no other region ` +
+      `renews its lease in ${refusing} until then. Meanwhile, ${repair(refusing)}`
     );
   }
 

@@ -1,4 +1,4 @@
-import type { Decision, Lease, Member, Reading } from "../../../domain/lease";
+import type { Lease, Member, Reading } from "../../../domain/lease";
 import { Duration } from "../../../domain/duration";
 import { type Protocol, type Surroundings, protocol } from "./world";
 
@@ -33,10 +33,6 @@ const remember = (member: Member, isWriter: boolean): Remembering => ({ ...membe
 const remembering = (otherwise: (member: Member) => Member | undefined): Pick<Protocol, "decide"> => ({
   decide: (member, round, times) => decide(otherwise(member) ?? member, round, times),
 });
-
-/** Whether a taker is to be the writer by one of two vaults. */
-const isAlone = ({ writes }: Decision): boolean =>
-  writes.length === 2 && ["taking", "writing"].every((state) => writes.some(({ lease }) => lease.state === state));
 
 /** What follows a disaster. */
 const afterDisaster: Partial<Surroundings> = { word: "right", delayed: 0 };
@@ -178,17 +174,6 @@ export const mutants: readonly Mutant[] = [
     fault: twoWriters,
   },
   {
-    name: "half a take-over counts in the end, however young the other vault's lease is that has just run out",
-    code: {
-      decide: (member, round, times) => {
-        const decision = decide(member, round, { ...times, holderMargin: times.validity });
-        return isAlone(decision) ? decision : decide(member, round, times);
-      },
-    },
-    surroundings: { delayed: 1, restarts: false },
-    fault: twoWriters,
-  },
-  {
     name: "a half that its holder let run out counts",
     code: misread((reading, region) =>
       reading.lease && isOwn(region, reading.lease) && reading.lease.state === "taking"
@@ -196,16 +181,6 @@ export const mutants: readonly Mutant[] = [
         : reading,
     ),
     surroundings: { delayed: 0, restarts: false, from: "two halves" },
-    fault: twoWriters,
-  },
-  {
-    name: "a lease that was taken by an operator's word is outlived like another",
-    code: misread((reading, region) =>
-      reading.lease && !isOwn(region, reading.lease)
-        ? { ...reading, lease: { ...reading.lease, without: null } }
-        : reading,
-    ),
-    surroundings: { ...afterDisaster, from: "writer by word", restarts: false },
     fault: twoWriters,
   },
   {
