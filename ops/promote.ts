@@ -46,7 +46,7 @@ export const promote = (
             },
           );
           try {
-            return await untilWritable(target, limits, say, AbortSignal.any([signal, failed.signal]));
+            return await untilWritable(target, limits, say, AbortSignal.any([signal, failed.signal]), rest);
           } catch (error) {
             ended.abort();
             await rest;

@@ -59,16 +59,21 @@ const why = ({ fence, silence }: Sight): string =>
     ? `it doesn't answer: ${silence ?? "nothing is known"}`
     : (fence.writer.why ?? fence.why ?? `its Postgres is ${fence.postgres.state}`);
 
-/** When the region acknowledges commits. Whether its applications use it is their configuration's matter, and told. */
+/**
+ * When the region acknowledges commits. Whether its applications use it is their configuration's matter, and told.
+ * @param since what tells it; the time counts from its end
+ */
 export const untilWritable = (
   { region }: Place,
   { promotion }: Limits,
   say: (progress: string) => void,
   signal: AbortSignal,
+  since?: Promise<unknown>,
 ) =>
   until({
     what: `${region.stack} takes writes`,
     seconds: promotion.seconds,
+    ...(since && { since }),
     say,
     signal,
     look: async () => {

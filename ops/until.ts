@@ -6,6 +6,8 @@ export interface Waiting<T> {
   /** The answer, or why there is none yet. */
   readonly look: () => Promise<{ readonly found: T } | { readonly not: string }>;
   readonly seconds: number;
+  /** The time counts from its end, however that is. @default from the beginning */
+  readonly since?: Promise<unknown>;
   readonly say: (progress: string) => void;
   readonly signal: AbortSignal;
 }
@@ -13,8 +15,13 @@ export interface Waiting<T> {
 const lookMs = 500;
 
 /** Waits for something that nothing announces, saying why it isn't there yet. */
-export const until = async <T>({ what, look, seconds, say, signal }: Waiting<T>): Promise<T> => {
-  const limit = performance.now() + seconds * 1000;
+export const until = async <T>({ what, look, seconds, since, say, signal }: Waiting<T>): Promise<T> => {
+  let limit = Infinity;
+  const begin = () => {
+    limit = performance.now() + seconds * 1000;
+  };
+  if (since === undefined) begin();
+  else since.then(begin, begin);
   for (;;) {
     signal.throwIfAborted();
     const answer = await look();

@@ -204,6 +204,21 @@ describe("what dr does", () => {
       );
     });
 
+    it("gives the region its time from the moment that it was told, however long pulumi up takes", async () => {
+      const pair = new Pair("primary");
+      pair.loseWriter();
+      pair.waitsFor = "Patroni has not read it yet";
+      const slow = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        pair.waitsFor = undefined;
+        pair.writer = "secondary";
+      };
+      pair.failures.set("secondary", slow);
+      const short = { ...limits, promotion: Duration.seconds(1) };
+      await run(promote(pair.place("secondary"), pair.place("primary"), answered, short, signal));
+      assert.equal(pair.writer, "secondary");
+    });
+
     it("fails with what stopped pulumi up where the writes have not come", async () => {
       const pair = new Pair("primary");
       pair.loseWriter();
