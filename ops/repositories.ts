@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { names } from "../domain/names";
+import { type Info, parseInfo } from "../domain/pgbackrestInfo";
 import { repositoryNumber, type RepositoryName } from "../domain/repository";
 import { type Cluster, reasonOf } from "./kubernetes";
 
@@ -13,26 +14,6 @@ export interface RepositoryStatus {
   readonly error?: string;
 }
 
-/** The part of `pgbackrest info --output=json` that is used: https://pgbackrest.org/command.html#command-info */
-const Info = z.array(
-  z.object({
-    archive: z.array(
-      z.object({ database: z.object({ "repo-key": z.number() }), id: z.string(), max: z.string().nullable() }),
-    ),
-    backup: z.array(
-      z.object({
-        database: z.object({ "repo-key": z.number() }),
-        label: z.string(),
-        type: z.string(),
-        error: z.boolean().nullish(),
-        timestamp: z.object({ stop: z.number() }),
-      }),
-    ),
-    repo: z.array(z.object({ key: z.number(), status: z.object({ code: z.number(), message: z.string() }) })),
-  }),
-);
-type Stanza = z.output<typeof Info>[number];
-
 const Files = z.record(z.string(), z.object({ time: z.number().optional() }));
 
 /** Asks a member's container `pgbackrest`, which has the repositories' keys. */
@@ -42,14 +23,14 @@ export const repositoriesOf = async (
   repositories: readonly RepositoryName[],
 ): Promise<RepositoryStatus[]> => {
   const ask = (...command: string[]) => exec(pod, "pgbackrest", command);
-  let stanza: Stanza | undefined;
+  let stanza: Info;
   let now: number;
   try {
     const [info, date] = await Promise.all([
       ask("pgbackrest", "info", `--stanza=${names.stanza}`, "--output=json"),
       ask("date", "+%s"),
     ]);
-    stanza = Info.parse(JSON.parse(info))[0];
+    stanza = parseInfo(info);
     now = Number(date);
   } catch (error) {
     return repositories.map((name) => ({ name, error: reasonOf(error) }));
@@ -65,11 +46,11 @@ export const repositoriesOf = async (
 
   const statusOf = async (name: RepositoryName): Promise<RepositoryStatus> => {
     const key = repositoryNumber[name];
-    const repository = stanza?.repo.find((repo) => repo.key === key);
+    const repository = stanza.repo.find((repo) => repo.key === key);
     if (repository === undefined) return { name, error: "pgBackRest doesn't know it" };
     const ofThis = ({ database }: { database: { "repo-key": number } }) => database["repo-key"] === key;
-    const { id, max } = stanza?.archive.filter(ofThis).at(-1) ?? {};
-    const backup = stanza?.backup.filter((one) => ofThis(one) && one.error !== true).at(-1);
+    const { id, max } = stanza.archive.filter(ofThis).at(-1) ?? {};
+    const backup = stanza.backup.filter((one) => ofThis(one) && one.error !== true).at(-1);
     return {
       name,
       ...(id && max && { archive: { segment: max, ageSeconds: now - (await archivedAt(key, id, max)) } }),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { nameDump } from "../../domain/dumps";
 import type { Fault, JobResult, VerifySettings } from "../../domain/jobs";
 import type { RepositoryFacts } from "../../domain/verification";
 import {
@@ -54,10 +55,8 @@ const segmentOf = (file: string) => /\/([0-9A-F]{24})-/.exec(file)?.[1] ?? "";
 describe("the daily verification against real object stores", function () {
   this.timeout(600_000);
   const now = new Date();
-  const dump = `marimo_backup_${now
-    .toISOString()
-    .replace(/[-:]|\..*/g, "")
-    .replace("T", "_")}`;
+  const dump = nameDump(now);
+  const older = nameDump(new Date(now.getTime() - 3_600_000));
   let restore: (() => void)[] = [];
 
   before(async () => {
@@ -81,14 +80,15 @@ describe("the daily verification against real object stores", function () {
       await archiveAll("v");
     }
     await loseMember("v");
-    // What is in it makes no difference here: a dump is proved by its checksum.
+    // What is in them makes no difference here: a dump is proved by its checksum. Only the S3 server takes files that were put
+    // into its folder.
     const content = Buffer.alloc(3_000_000, "a dump of the database\n");
     const sha256 = createHash("sha256").update(content).digest("hex");
     const meta = { timestamp: now.toISOString(), database: "marimo_erp", size: content.length, sha256 };
-    for (const name of ["s3", "gcs"] as const) {
-      writeFile(name, `dumps/${dump}.sha256`, `${sha256}  ${dump}.dump.gz\n`);
-      writeFile(name, `dumps/${dump}.meta`, JSON.stringify(meta));
-      writeFile(name, `dumps/${dump}.dump.gz`, content);
+    for (const name of [older, dump]) {
+      writeFile("s3", `dumps/${name}.sha256`, `${sha256}  ${name}.dump.gz\n`);
+      writeFile("s3", `dumps/${name}.meta`, JSON.stringify(meta));
+      writeFile("s3", `dumps/${name}.dump.gz`, content);
     }
     restore = [snapshot("s3"), snapshot("gcs")];
   });
@@ -123,14 +123,14 @@ describe("the daily verification against real object stores", function () {
     const label = bundle.split("/")[3] ?? "";
     const all = segments("gcs");
     const segment = all.at(-1) ?? "";
-    flipBit("s3", `dumps/${dump}.dump.gz`, 1_234_567);
+    flipBit("s3", `dumps/${older}.dump.gz`, 1_234_567);
     flipBit("s3", bundle, 100_000);
     flipBit("gcs", segment);
     const { result, faults, log } = await verify();
-    const damaged = [`s3: dumps/${dump}.dump.gz`, `s3: ${bundle}`, `gcs: ${segment}`];
+    const damaged = [`s3: dumps/${older}.dump.gz`, `s3: ${bundle}`, `gcs: ${segment}`];
     assert.deepEqual(places(faults), [...damaged, "s3"].sort(), log);
     const about = (where: string) => faults.find((fault) => fault.where === where) ?? { what: "", remedy: "" };
-    assert.match(about(damaged[0] ?? "").remedy, /The copy in gcs is good/);
+    assert.match(about(damaged[0] ?? "").remedy, /No other place has a good copy/);
     // The differential has files in the full one, so nothing of s3 can be trusted.
     assert.match(
       about(damaged[1] ?? "").what,

@@ -109,6 +109,8 @@ export const seeRepository = async (
 ): Promise<RepositorySeen | RepositoryUnseen> => {
   try {
     say(`stage: reading repository ${repository}`);
+    // Where nobody answers, this costs one wait and not one for each file.
+    await lookInto(repository);
     const verifications = await verifyAll(repository);
     return { repository, verifications, archives: await lookWhenArchived(repository, writer) };
   } catch (error) {
