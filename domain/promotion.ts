@@ -67,7 +67,7 @@ const lostVaults = (fence: FenceStatus): { vault: Vault; error: string }[] =>
 const refusingVaults = (fence: FenceStatus | undefined): { vault: Vault; error: string }[] =>
   vaultNames.flatMap((vault) => {
     const seen = fence?.vaults?.[vault];
-    return seen && "refuses" in seen && seen.refuses !== undefined ? [{ vault, error: seen.refuses }] : [];
+    return seen && "refuses" in seen ? [{ vault, error: seen.refuses }] : [];
   });
 
 /** The lease that counts: of the latest term, and there the one that was renewed last. */

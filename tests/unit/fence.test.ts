@@ -234,7 +234,10 @@ describe("a member's fence", () => {
     const hangUp = new AbortController();
     const asked = member.take("promotion", [], (why) => reasons.push(why), hangUp.signal);
     const first = new Promise<string>((resolve) => {
-      const look = () => (reasons[0] === undefined ? setImmediate(look) : resolve(reasons[0]));
+      const look = () => {
+        if (reasons[0] === undefined) setImmediate(look);
+        else resolve(reasons[0]);
+      };
       look();
     });
     const answer = await Promise.race([asked, first]);
@@ -341,7 +344,7 @@ describe("a member's fence", () => {
       world.inside.state = { state: "primary", position: { ...position("postgres-0"), timeline: 3, lsn: "0/7000000" } };
       (world.inside as unknown as { lastRound: number }).lastRound = -Infinity;
       await look({ vaults, ...world });
-      assert.equal(vaults[0].lease?.before, undefined);
+      assert.ok(!JSON.stringify(vaults.map(({ lease }) => lease)).includes("before"));
     });
   });
 
@@ -425,18 +428,30 @@ describe("a member's fence", () => {
     const here = Date.now() / 1000;
     for (const vault of world.vaults) vault.time = here - 30;
     await world.inside.keeper.watch();
-    assert.equal(await said(() => world.inside.announceClock()), "");
+    assert.equal(
+      await said(() => {
+        world.inside.announceClock();
+      }),
+      "",
+    );
     for (const vault of world.vaults) vault.time = here + 3600;
     await world.inside.keeper.watch();
     assert.match(
-      await said(() => world.inside.announceClock()),
+      await said(() => {
+        world.inside.announceClock();
+      }),
       /ALARM clock: this machine's clock is 3[56]\d\d s behind the stores'/,
     );
     assert.ok(Math.abs(((await world.member.status()).clockAheadSeconds ?? 0) + 3600) < 10);
     // A store whose own clock is wrong says nothing of this one.
     world.vaults[0].time = here;
     await world.inside.keeper.watch();
-    assert.match(await said(() => world.inside.announceClock()), /CLEAR clock/);
+    assert.match(
+      await said(() => {
+        world.inside.announceClock();
+      }),
+      /CLEAR clock/,
+    );
   });
 
   // The fence left when the pod was told to end, Postgres wrote its last record after that, and the other region was told nothing.
