@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { filesOf, latestDump, nameDump, parseMeta } from "../../domain/dumps";
 import { jobs, type JobResult, type KeptResult } from "../../domain/jobs";
+import { names } from "../../domain/names";
 import { killPod } from "../../lab/faults";
 import { nodeName } from "../../lab/kind";
 import { engine } from "../../lab/parts";
@@ -12,7 +13,7 @@ import { startStore, storeNames, stores, stopStore } from "../../lab/stores";
 import { withClient } from "../../lab/workload/connection";
 import { command, loseEverything, namespace, primary, region, succeed, until } from "./region";
 
-const { configure, database, kubectl, pulumiArguments, query, up } = primary;
+const { configure, database, inMember, kubectl, pulumiArguments, query, up } = primary;
 
 const onNode = (...args: string[]) => succeed(command(engine(), ["exec", nodeName(region), ...args]));
 const cronJob = "postgres-backup";
@@ -66,6 +67,14 @@ const storeFolder = (name: (typeof storeNames)[number], ...path: string[]): stri
 const whileLocked = (meanwhile: () => Promise<void>): Promise<void> =>
   withClient(database, async (client) => {
     await client.query("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
+    // A standby knows of the lock when its record has reached it, with the next commit.
+    const members = ["postgres-0", "postgres-1"];
+    const lock =
+      "SELECT count(*) > 0 FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock' AND relation = 'users'::regclass";
+    for (const member of members) {
+      const locked = () => inMember(member, "psql", "-d", names.database, "-Atc", lock);
+      await until(`${member} has the lock`, async () => (await locked()).output.trim() === "t");
+    }
     await meanwhile();
     await client.query("COMMIT");
   });
@@ -115,7 +124,8 @@ describe("Logical backups", function () {
     }
     const meta = parseMeta(await onNode("cat", `${local}/${files.meta}`));
     assert.equal(meta.manifest?.tables["public.users"], 5000);
-    assert.equal(meta.manifest.sequences["public.users_id_seq"], "5000");
+    // A standby knows sequences only up to 32 values ahead, as they are logged, and so does a dump that it gives.
+    assert.ok(Number(meta.manifest.sequences["public.users_id_seq"]) >= 5000);
     assert.equal(meta.size, measures.bytes);
     // In the custom format, and readable by the server's own tools.
     const inDump = await succeed(
