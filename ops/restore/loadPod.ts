@@ -31,12 +31,13 @@ interface CronJob {
 /** @throws Error where the region makes no dumps */
 const dumpPod = async ({ objects, namespace }: Cluster): Promise<PodSpec> => {
   try {
-    const found: CronJob = await objects.read({
+    const found = await objects.read({
       apiVersion: "batch/v1",
       kind: "CronJob",
       metadata: { name: dumpJob, namespace },
     });
-    const spec = found.spec?.jobTemplate.spec?.template.spec;
+    const { spec: wanted } = found as CronJob;
+    const spec = wanted?.jobTemplate.spec?.template.spec;
     if (spec) return spec;
   } catch (error) {
     if (!hasCode(error, 404)) throw error;
