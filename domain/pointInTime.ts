@@ -12,8 +12,7 @@ export type Target =
   /** The end of the archive. */
   | { readonly kind: "end"; readonly text: "" };
 
-const moment =
-  /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,6}))?)? ?(Z|UTC|[+-]\d\d(?::?\d\d)?)$/i;
+const moment = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d{1,6}))?)? ?(Z|UTC|[+-]\d\d(?::?\d\d)?)$/i;
 // PostgreSQL cuts longer names: https://www.postgresql.org/docs/17/functions-admin.html#FUNCTIONS-ADMIN-BACKUP
 const restorePoint = /^[A-Za-z_][A-Za-z0-9_.:-]{0,62}$/;
 
@@ -28,7 +27,8 @@ const parseMoment = (text: string): Target | undefined => {
   const whole = Date.parse(`${date}T${minutes}:${seconds}${offset}`);
   // A day that the month doesn't have would be taken for one of the next.
   const local = Date.parse(`${date}T${minutes}:${seconds}Z`);
-  if (Number.isNaN(whole) || !new Date(local).toISOString().startsWith(`${date}T${minutes}:${seconds}`)) return undefined;
+  if (Number.isNaN(whole) || !new Date(local).toISOString().startsWith(`${date}T${minutes}:${seconds}`))
+    return undefined;
   const micro = fraction.padEnd(6, "0");
   const utc = new Date(whole).toISOString().slice(0, 19).replace("T", " ");
   return { kind: "time", at: whole / 1000 + Number(micro) / 1e6, text: `${utc}.${micro}+00` };
@@ -124,7 +124,9 @@ const whyNotFrom = (label: string, mine: readonly Window[], { target, restorable
   const all = [...restorable.values()];
   const unusable = all.flatMap(({ unusable }) => unusable).find(({ backup }) => backup.label === label);
   if (unusable) return `backup ${label} can't be used: ${unusable.why}`;
-  const holders = all.flatMap(({ windows }) => windows).filter(({ backups }) => backups.some((one) => one.label === label));
+  const holders = all
+    .flatMap(({ windows }) => windows)
+    .filter(({ backups }) => backups.some((one) => one.label === label));
   const [holder] = holders;
   if (holder === undefined) return `there is no backup ${label}; dr restore --list names those that there are`;
   if (!holders.some((window) => mine.includes(window))) {

@@ -135,7 +135,11 @@ describe("what is refused before anything is touched", () => {
     ["a position before the first backup", { target: lsn(50) }, /is from before the first backup/],
     ["a time inside a gap", { target: at(350) }, /lies in a gap of the archive. There is: s3: .*; s3: /],
     ["a backup that was over after the target", { target: at(150), backup: backup(200).label }, /would run past it/],
-    ["a backup that isn't there", { target: at(250), backup: "20200101-000000F" }, /there is no backup 20200101-000000F/],
+    [
+      "a backup that isn't there",
+      { target: at(250), backup: "20200101-000000F" },
+      /there is no backup 20200101-000000F/,
+    ],
     ["a timeline that no backup leads to", { target: at(250), timeline: 9 }, /no backup leads to timeline 9/],
     [
       "a backup of another timeline",
@@ -143,7 +147,11 @@ describe("what is refused before anything is touched", () => {
       /leads to timeline 1, and not/,
     ],
     ["a time after the end of a left timeline", { target: at(400), timeline: 7 }, /after the end of the archive/],
-    ["anything, where no backup is there", { target: at(250), restorable: nothing }, /no repository that answers holds/],
+    [
+      "anything, where no backup is there",
+      { target: at(250), restorable: nothing },
+      /no repository that answers holds/,
+    ],
   ];
   for (const [what, question, why] of cases) {
     it(what, () => {
