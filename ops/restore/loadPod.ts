@@ -1,3 +1,4 @@
+import type { KubernetesObject } from "@kubernetes/client-node";
 import { jobs } from "../../domain/jobs";
 import { afterwards, load, type LoadOrder, type LoadResult } from "../../domain/load";
 import { names } from "../../domain/names";
@@ -31,13 +32,12 @@ interface CronJob {
 /** @throws Error where the region makes no dumps */
 const dumpPod = async ({ objects, namespace }: Cluster): Promise<PodSpec> => {
   try {
-    const found = await objects.read({
+    const found = await objects.read<KubernetesObject & CronJob>({
       apiVersion: "batch/v1",
       kind: "CronJob",
       metadata: { name: dumpJob, namespace },
     });
-    const { spec: wanted } = found as CronJob;
-    const spec = wanted?.jobTemplate.spec?.template.spec;
+    const spec = found.spec?.jobTemplate.spec?.template.spec;
     if (spec) return spec;
   } catch (error) {
     if (!hasCode(error, 404)) throw error;

@@ -161,7 +161,7 @@ describe("the daily verification of dumps", () => {
             }
           : key === "list"
             ? target.list.bind(target)
-            : Reflect.get(target, key),
+            : (Reflect.get(target, key) as unknown),
     });
     const { dumps } = await readDumps({ place: broken, folder: "" });
     const last = dumps.at(-1);
