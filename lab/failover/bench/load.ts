@@ -6,7 +6,7 @@ import { until } from "../../stage/until";
 import { clock, readLedger } from "../../workload/ledger";
 import { startWriter, type Writer } from "../../workload/writer";
 import { type Acknowledgement, acknowledgementsOf, regionOf } from "../acknowledgements";
-import type { Direct } from "../regions";
+import { type Direct, isWritable } from "../regions";
 import { countByRegion, sum, type Counted } from "../step";
 
 /** What each measure works with: two regions that are up, one of which writes and the other follows. */
@@ -50,6 +50,8 @@ export async function underLoad<T>(
   } finally {
     await writer.stop();
   }
+  // A pod that was killed and is back may be taken out of its Service once more, until it is told to be ready.
+  await until(`region ${to} says that it takes writes`, () => isWritable(to), TAKEOVER_SECONDS, signal);
   const run = readLedger(ledger);
   return { result, acknowledgements: acknowledgementsOf(run), count: sum(await countByRegion(run, database)) };
 }
