@@ -8,9 +8,9 @@ export const load = {
   /** Variable with a `LoadOrder` in JSON. */
   order: "MARIMO_LOAD",
   /** Volume of its own, as large as a member's. */
-  workFolder: "/work",
+  workFolder: "/scratch",
   /** Where a dump from the operator's machine arrives; it has its size when it is whole. */
-  upload: "/work/upload",
+  upload: "/scratch/upload",
   /** Variable with the password of a scratch database that is copied from. */
   scratchPassword: "MARIMO_SCRATCH_PASSWORD",
 } as const;

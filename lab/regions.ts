@@ -16,6 +16,7 @@ import {
   kindConfiguration,
   nodeName,
   regionAddresses,
+  regionSubnets,
   type RegionName,
   regionNames,
 } from "./kind";
@@ -156,11 +157,15 @@ async function waitUntilReady(region: RegionName): Promise<void> {
   await kubectl(region, ["wait", "--for=create", "serviceaccount/default", "--timeout=60s"]);
 }
 
-/** Gives the region's node the address that the other region knows. */
+/**
+ * Gives the region's node the address that the other region knows, and no way out for what is sent to a pod that is gone: it would
+ * leave by the node's default route, and whoever answers there be taken for the pod.
+ */
 async function giveAddress(region: RegionName): Promise<void> {
   const { address } = regionAddresses[region];
-  const add = ["ip", "address", "replace", `${address}/${subnet.split("/")[1]}`, "dev", "eth0"];
-  await run(engine(), ["exec", nodeName(region), ...add], { log: logOf(region) });
+  const ip = (...args: string[]) => run(engine(), ["exec", nodeName(region), "ip", ...args], { log: logOf(region) });
+  await ip("address", "replace", `${address}/${subnet.split("/")[1]}`, "dev", "eth0");
+  await ip("route", "replace", "unreachable", regionSubnets[region].pods);
 }
 
 /** Makes sure that the region's node has the images of Postgres and of the application's stand-ins, as they are now. */
