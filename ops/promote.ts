@@ -1,3 +1,4 @@
+import { reasonOf } from "./kubernetes";
 import type { Procedure, Step } from "./procedure";
 import { type Limits, type Place, tell, tellForLater, waitUntilWritable } from "./steps";
 
@@ -43,10 +44,19 @@ const upIfPossible = (
   title: `${stack}: pulumi up, with which base backups begin`,
   run: async (say) => {
     const fault = await engine.fault();
-    if (fault === undefined) return engine.up({ message: "dr: promoted", say, signal });
-    leave(
-      `${stack} takes writes, and has no base backups until Pulumi can be used (${fault}): then, pulumi up --stack ${stack}`,
-    );
-    return { fault };
+    if (fault !== undefined) {
+      leave(
+        `${stack} takes writes, and has no base backups until Pulumi can be used (${fault}): then, pulumi up --stack ${stack}`,
+      );
+      return { fault };
+    }
+    try {
+      return await engine.up({ message: "dr: promoted", say, signal });
+    } catch (error) {
+      throw new Error(
+        `${stack} takes writes. Left to do is pulumi up --stack ${stack}, when this is mended:\n${reasonOf(error)}`,
+        { cause: error },
+      );
+    }
   },
 });

@@ -82,11 +82,14 @@ const lockAll = async (
   abort: (error: Error) => void,
 ): Promise<Lock[]> => {
   const locks: Lock[] = [];
+  const leaveOut = (stack: StackName, why: string) => {
+    console.error(`${stack} can't be locked (${why}): what is done there by others isn't seen.`);
+  };
   try {
     for (const { region } of [target, other]) {
       const silence = silent.get(region.stack);
       if (silence !== undefined) {
-        console.error(`${region.stack} can't be locked (${silence}): what is done there by others isn't seen.`);
+        leaveOut(region.stack, silence);
         continue;
       }
       try {
@@ -97,7 +100,7 @@ const lockAll = async (
         // can change it either.
         const isTarget = region === target.region;
         if (isTarget && !isUnreachable(error) && !hasCode(error, 404)) throw error;
-        console.error(`${region.stack} can't be locked (${reasonOf(error)}): what is done there by others isn't seen.`);
+        leaveOut(region.stack, reasonOf(error));
       }
     }
   } catch (error) {
